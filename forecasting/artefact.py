@@ -1,0 +1,84 @@
+"""A fitted model as two files: weights as safetensors, everything else as a JSON card. Nothing in them can run code."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import nn
+
+from forecasting import calendar
+from forecasting.domain import QUANTILES
+from forecasting.errors import WeightsError
+from forecasting.models import build
+from forecasting.predicting import FittedModel
+from forecasting.windows import Scaler, WindowSpec
+
+FORMAT = 1
+WEIGHTS, CARD = "weights.safetensors", "card.json"
+REMEDY = "retrain, or move the champion alias to another version in MLflow"
+
+
+@dataclass(frozen=True, slots=True)
+class Artefact:
+    """The two files of a model version."""
+
+    weights: bytes
+    card: bytes
+
+    @property
+    def weights_sha256(self) -> str:
+        return hashlib.sha256(self.weights).hexdigest()
+
+    @property
+    def card_sha256(self) -> str:
+        return hashlib.sha256(self.card).hexdigest()
+
+
+def pack(model: FittedModel, options: dict[str, Any], provenance: dict[str, Any]) -> Artefact:
+    """Write a model down.
+
+    Args:
+        options: what its family was built with.
+        provenance: anything a person may want to know of its making; not needed to use it.
+    """
+    card = {
+        "format": FORMAT,
+        "family": model.family,
+        "options": options,
+        "features": list(calendar.FEATURES),
+        "quantiles": list(QUANTILES),
+        "spec": asdict(model.spec),
+        "scaler": asdict(model.scaler),
+        "widening": list(model.widening),
+        "provenance": provenance,
+    }
+    return Artefact(save(model.network.state_dict()), json.dumps(card, indent=2, allow_nan=False).encode())
+
+
+def unpack(artefact: Artefact, weights_sha256: str, card_sha256: str) -> FittedModel:
+    """Read a model back, after checking that both files are the ones that were registered.
+
+    Raises:
+        WeightsError: a digest differs, or the model was made for other features or quantiles than this code has.
+    """
+    for name, found, registered in (
+        (WEIGHTS, artefact.weights_sha256, weights_sha256),
+        (CARD, artefact.card_sha256, card_sha256),
+    ):
+        if found != registered:
+            raise WeightsError(f"{name} has digest {found[:12]}..., {registered[:12]}... was registered", REMEDY)
+    card = json.loads(artefact.card)
+    made_for = (card["format"], card["features"], card["quantiles"])
+    if made_for != (FORMAT, list(calendar.FEATURES), list(QUANTILES)):
+        raise WeightsError("the model was made for other features or quantiles than this fortnight has", REMEDY)
+    network: nn.Module = build(card["family"], **card["options"])
+    try:
+        network.load_state_dict(load(artefact.weights))
+    except (SafetensorError, RuntimeError) as error:
+        raise WeightsError(f"the weights do not fit the model: {str(error).splitlines()[0]}", REMEDY) from None
+    return FittedModel(
+        card["family"], network, WindowSpec(**card["spec"]), Scaler(**card["scaler"]), tuple(card["widening"])
+    )

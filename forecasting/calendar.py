@@ -1,0 +1,90 @@
+"""Local days on a UTC grid, and what is known of any day in advance. Pure functions, no clock."""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import holidays
+import numpy as np
+import pandas as pd
+
+from forecasting.errors import SettingsError
+
+YEAR_END = ((12, 22), (1, 7))
+"""First and last (month, day) of the weeks around New Year, when offices and works close."""
+
+FEATURES = (
+    *(f"weekday_{name}" for name in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")),
+    "holiday", "day_before_holiday", "day_after_holiday", "year_end",
+    "year_sin_1", "year_cos_1", "year_sin_2", "year_cos_2",
+)  # fmt: skip
+
+
+def day_start(day: date, zone: ZoneInfo) -> datetime:
+    """The UTC moment at which a local day begins.
+
+    Where a clock change doubles midnight this is the first of the two; where it skips midnight, the first moment that exists
+    (fold=0 resolves a skipped time with the offset before the change, PEP 495).
+    """
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def day_bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Start and end of a local day in UTC; 23, 24 or 25 hours apart."""
+    return day_start(day, zone), day_start(day + timedelta(days=1), zone)
+
+
+def intervals_in_days(days: pd.DatetimeIndex, zone: ZoneInfo, interval: timedelta) -> np.ndarray:
+    """How many intervals each local day has. `days`: naive midnights. Returns int64 of the same length."""
+    starts = [day_start(d.date(), zone) for d in days]
+    ends = [day_start(d.date() + timedelta(days=1), zone) for d in days]
+    return np.array([(end - start) // interval for start, end in zip(starts, ends, strict=True)], dtype=np.int64)
+
+
+def local_days(index: pd.DatetimeIndex, zone: ZoneInfo) -> pd.DatetimeIndex:
+    """The local day of each UTC moment, as naive midnights."""
+    return index.tz_convert(zone).tz_localize(None).normalize()
+
+
+@lru_cache(maxsize=64)
+def public_holidays(region: str, years: tuple[int, ...]) -> frozenset[date]:
+    """Public holidays of a region written as ISO 3166, with or without a subdivision: `AU-VIC`, `DE`.
+
+    Raises:
+        SettingsError: the holiday tables do not know the region.
+    """
+    country, _, subdivision = region.partition("-")
+    try:
+        return frozenset(holidays.country_holidays(country, subdiv=subdivision or None, years=years))
+    except NotImplementedError:
+        raise SettingsError(
+            f"no holiday calendar for region {region!r}", "write it as ISO 3166, such as AU-VIC, US-NY or DE"
+        ) from None
+
+
+def day_features(days: pd.DatetimeIndex, region: str) -> np.ndarray:
+    """What is known of each local day in advance.
+
+    A holiday switches its weekday off: it behaves as its own kind of day.
+
+    Returns:
+        float32 [len(days), len(FEATURES)]
+    """
+    years = tuple(range(days[0].year - 1, days[-1].year + 2))
+    closed = public_holidays(region, years)
+    holiday = _flag(days, closed)
+    weekdays = np.eye(7)[days.dayofweek] * (1 - holiday)[:, None]
+    angle = 2 * np.pi * (days.dayofyear.to_numpy() - 1) / 365.25
+    columns = [
+        holiday,
+        _flag(days + pd.Timedelta(days=1), closed),
+        _flag(days - pd.Timedelta(days=1), closed),
+        ((days.month == 12) & (days.day >= YEAR_END[0][1])) | ((days.month == 1) & (days.day <= YEAR_END[1][1])),
+        *(wave(k * angle) for k in (1, 2) for wave in (np.sin, np.cos)),
+    ]
+    return np.column_stack([weekdays, *columns]).astype(np.float32)
+
+
+def _flag(days: Iterable[pd.Timestamp], chosen: frozenset[date]) -> np.ndarray:
+    return np.array([day.date() in chosen for day in days], dtype=float)

@@ -1,0 +1,57 @@
+"""What can go wrong for reasons outside the code. Every message names the thing and its value, and ends with the remedy."""
+
+EX_TEMPFAIL = 75
+"""Exit status for "try again later" (sysexits.h)."""
+
+
+class FortnightError(Exception):
+    """Base of all expected errors; the command line shows it as one line.
+
+    Args:
+        problem: what is wrong, with the offending value.
+        remedy: what the user can do about it.
+    """
+
+    exit_code = 2
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(f"{problem}; {remedy}")
+        self.problem = problem
+        self.remedy = remedy
+
+    def __reduce__(self) -> tuple[type["FortnightError"], tuple[str, str]]:
+        return type(self), (self.problem, self.remedy)
+
+
+class SettingsError(FortnightError):
+    """A setting, an option or an environment variable is unknown, missing or malformed."""
+
+
+class SourceError(FortnightError):
+    """A demand source cannot be read, or what it delivered breaks its contract as a whole."""
+
+
+class HistoryError(FortnightError):
+    """The readings known at the as-of time do not support a forecast: too few, too old, or too full of gaps."""
+
+
+class StoreError(FortnightError):
+    """Postgres cannot be reached, cannot live where it was told to, or refuses what was asked."""
+
+
+class RegistryError(FortnightError):
+    """MLflow cannot be reached, or holds no usable champion."""
+
+
+class WeightsError(RegistryError):
+    """A stored model is not the one that was registered: its digest differs."""
+
+
+class PublishError(FortnightError):
+    """A forecast is incomplete, not finite or out of order, and was kept from consumers."""
+
+
+class AlreadyRunning(FortnightError):  # noqa: N818 - a state that callers treat apart, not a fault
+    """Another run holds this series."""
+
+    exit_code = EX_TEMPFAIL

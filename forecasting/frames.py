@@ -1,0 +1,75 @@
+"""Contracts of the data frames that cross a boundary, and the check that keeps bad rows apart with a reason.
+
+Readings frame: one row a reading.
+    interval_start   datetime64[us, UTC]
+    value            float64, in the unit of the quantity
+Rejected frame: one row for each row that was refused.
+    reason           text
+    raw              text, the row as it came (JSON)
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from forecasting.domain import Quantity, Series
+
+LIMITS = {Quantity.DEMAND: (0.0, 1e7), Quantity.TEMPERATURE: (-90.0, 70.0), Quantity.HOLIDAY: (0.0, 1.0)}
+"""Values outside are impossible: negative energy, or temperatures that no station ever recorded."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a source delivered of one quantity: a readings frame, and the rows that it could not even parse."""
+
+    quantity: Quantity
+    readings: pd.DataFrame
+    rejected: pd.DataFrame
+
+    @property
+    def rows(self) -> int:
+        return len(self.readings) + len(self.rejected)
+
+
+def readings_frame(interval_start: pd.DatetimeIndex, value: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame({"interval_start": interval_start.as_unit("us"), "value": np.asarray(value, dtype=float)})
+
+
+def rejected_frame(rows: list[tuple[str, dict[str, str]]] | None = None) -> pd.DataFrame:
+    """From (reason, raw row) pairs. Postgres can hold no NUL character, so it is shown as the replacement character."""
+    given = rows or []
+    clean = [{key: text.replace("\0", "\N{REPLACEMENT CHARACTER}") for key, text in raw.items()} for _, raw in given]
+    return pd.DataFrame({"reason": [reason for reason, _ in given], "raw": [json.dumps(raw) for raw in clean]}, dtype=str)
+
+
+def checked(batch: Batch, series: Series, until: datetime) -> Batch:
+    """Move readings that break the contract to `rejected`; drop those not yet due at `until`.
+
+    Refused are values that are not finite or impossible, times off the series' grid, and times given twice with different values
+    (all of them: nobody can say which is right). The same reading given twice counts once.
+    """
+    frame = batch.readings.drop_duplicates()
+    interval = pd.Timedelta(series.interval)
+    frame = frame[frame["interval_start"] + interval + series.publication_delay <= pd.Timestamp(until)]
+    low, high = LIMITS[batch.quantity]
+    value = frame["value"].to_numpy()
+    reasons = np.select(
+        [
+            ~np.isfinite(value),
+            (value < low) | (value > high),
+            (frame["interval_start"] - pd.Timestamp(0, tz="UTC")) % interval != pd.Timedelta(0),
+            frame["interval_start"].duplicated(keep=False),
+        ],
+        ["not a finite number", f"outside {low:g} to {high:g} {series.unit}", f"off the {interval} grid", "doubled with different values"],
+        default="",
+    )
+    bad = reasons != ""
+    raw = [
+        (reason, {"interval_start": start.isoformat(), "value": repr(float(number))})
+        for reason, start, number in zip(reasons[bad], frame.loc[bad, "interval_start"], value[bad], strict=True)
+    ]
+    rejected = pd.concat([batch.rejected, rejected_frame(raw)], ignore_index=True)
+    return Batch(batch.quantity, frame[~bad].sort_values("interval_start", ignore_index=True), rejected)

@@ -1,0 +1,112 @@
+"""Pictures: people would rather look than read. Every one of a simulated series says so."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+
+from forecasting.domain import Series
+from forecasting.history import History
+from forecasting.training import Epoch
+
+CONTEXT_DAYS = 42
+ACTUAL, MODEL, NAIVE = "#333333", "#0b6fa4", "#c2410c"
+GWH = 1000.0
+
+
+def forecast_picture(history: History, forecast: pd.DataFrame, model: str) -> Figure:
+    """Recent demand and the forecast with its band, by local day, in GWh.
+
+    Args:
+        forecast: columns target_start, mean, q10, q50, q90 (MWh).
+        model: name and version, for the caption.
+    """
+    series = history.series
+    figure, axes = _axes(series, f"{series.name}: the next {len(forecast)} days")
+    days, energy = history.days[-CONTEXT_DAYS:], history.energy_mwh[-CONTEXT_DAYS:] / GWH
+    starts = pd.DatetimeIndex(forecast["target_start"])
+    ahead = starts.tz_convert(series.zone).tz_localize(None).normalize()
+    axes.plot(days, energy, color=ACTUAL, marker="o", markersize=3, label="observed")
+    filled = history.filled[-CONTEXT_DAYS:]
+    if filled.any():
+        axes.plot(days[filled], energy[filled], "o", mfc="white", color=ACTUAL, label="missing, a week earlier shown")
+    axes.fill_between(ahead, forecast["q10"] / GWH, forecast["q90"] / GWH, color=MODEL, alpha=0.2, label="80 % band", lw=0)
+    axes.plot(ahead, forecast["q50"] / GWH, color=MODEL, marker="o", markersize=3, label="median")
+    axes.axvline(days[-1] + pd.Timedelta(hours=12), color="grey", linewidth=0.8, linestyle=":")
+    axes.set_ylabel("demand, GWh a day")
+    axes.set_title(f"{model}; last observed day {days[-1]:%a %d %b %Y}", fontsize=9, color="grey", loc="left")
+    return _finished(figure, series, dates=True)
+
+
+def losses_picture(epochs: Sequence[Epoch], series: Series) -> Figure:
+    """Training and validation loss by epoch."""
+    figure, axes = _axes(series, "Losses by epoch")
+    numbers = [epoch.number for epoch in epochs]
+    axes.plot(numbers, [epoch.train for epoch in epochs], color=ACTUAL, label="training")
+    axes.plot(numbers, [epoch.validation for epoch in epochs], color=MODEL, label="validation")
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("mean pinball loss, scaled demand")
+    axes.set_ylim(bottom=0)
+    return _finished(figure, series)
+
+
+def validation_picture(
+    history: History, positions: np.ndarray, quantiles_mwh: np.ndarray, naive_mwh: np.ndarray
+) -> Figure:
+    """Every second week's validation forecast beside what happened, as far as the windows reach.
+
+    Args:
+        positions: first target days [windows]; quantiles_mwh: [windows, leads, quantiles]; naive_mwh: [windows, leads].
+    """
+    figure, axes = _axes(history.series, "Validation: forecasts from a fortnight apart, and what happened")
+    leads = quantiles_mwh.shape[1]
+    shown = range((len(positions) - 1) % leads, len(positions), leads)
+    for window in shown:
+        days = history.days[positions[window] : positions[window] + leads]
+        low, middle, high = np.moveaxis(quantiles_mwh[window], -1, 0) / GWH
+        first = window == shown[0]
+        axes.fill_between(days, low, high, color=MODEL, alpha=0.2, lw=0, label="80 % band" if first else None)
+        axes.plot(days, middle, color=MODEL, label="median" if first else None)
+        axes.plot(days, naive_mwh[window] / GWH, color=NAIVE, lw=0.9, ls="--", label="weekly naive" if first else None)
+        axes.axvline(days[0] - pd.Timedelta(hours=12), color="grey", linewidth=0.8, linestyle=":")
+    span = slice(positions[0] - leads, None)
+    axes.plot(history.days[span], history.energy_mwh[span] / GWH, color=ACTUAL, marker="o", markersize=2.5, lw=1, label="observed")
+    axes.set_ylabel("demand, GWh a day")
+    return _finished(figure, history.series, dates=True)
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Write a PNG so that no half-written picture is ever seen under its name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".part")
+    figure.savefig(draft, format="png", dpi=130)
+    draft.replace(path)
+    return path
+
+
+def _axes(series: Series, title: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(10, 5), layout="constrained")
+    axes = figure.subplots()
+    prefix = "SIMULATED, not real. " if series.simulated else ""
+    figure.suptitle(prefix + title, fontsize=12, x=0.01, ha="left", fontweight="bold")
+    return figure, axes
+
+
+def _finished(figure: Figure, series: Series, dates: bool = False) -> Figure:
+    axes = figure.axes[0]
+    axes.grid(True, color="#dddddd", linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=9, ncols=5, loc="upper left")
+    if dates:
+        locator = AutoDateLocator()
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.12 * (high - low))
+    if series.simulated:
+        axes.text(0.5, 0.5, "SIMULATED", transform=axes.transAxes, fontsize=60, color="grey", alpha=0.12, ha="center", va="center")
+    return figure

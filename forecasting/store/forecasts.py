@@ -1,0 +1,70 @@
+"""Published forecasts: whole or not at all."""
+
+from datetime import datetime
+
+import pandas as pd
+import psycopg
+
+from forecasting.domain import Resolution
+from forecasting.errors import PublishError
+from forecasting.store.database import Connection, statement
+from forecasting.store.versions import ModelVersion
+
+
+class Forecasts:
+    """Rows of `forecast_issue` and `forecast_value`, and what consumers see of them."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def publish(
+        self, forecast: pd.DataFrame, version: ModelVersion, origin: datetime, readings_as_of: datetime, history_sha256: str, unit: str
+    ) -> bool:
+        """Make a forecast visible in one transaction that first proves it complete.
+
+        Args:
+            forecast: columns lead, target_start, target_end, mean, q10, q50, q90, as `predicting.forecast_frame` makes it.
+            history_sha256: fingerprint of the history it rests on.
+
+        Returns:
+            False where the same model has published from the same history before: nothing changes then.
+
+        Raises:
+            PublishError: a lead is missing or doubled, a value is not finite, or quantiles cross. Nothing becomes visible.
+        """
+        remedy = "nothing was published; retrain, then publish again"
+        try:
+            with self.connection.transaction(), self.connection.cursor() as cursor:
+                issue = {
+                    "series_key": version.series_key,
+                    "resolution": version.resolution,
+                    "origin": origin,
+                    "readings_as_of": readings_as_of,
+                    "model_version_key": version.model_version_key,
+                    "history_sha256": history_sha256,
+                    "unit": unit,
+                    "leads": len(forecast),
+                }
+                row = cursor.execute(statement("add_forecast_issue"), issue).fetchone()
+                if row is None:
+                    return False
+                columns = ("lead", "target_start", "target_end", "mean", "q10", "q50", "q90")
+                with cursor.copy(
+                    "COPY fortnight.forecast_value (issue_id, lead, target_start, target_end, mean, q10, q50, q90) FROM STDIN"
+                ) as copy:
+                    for values in forecast[list(columns)].itertuples(index=False):
+                        copy.write_row((row[0], *values))
+                wrong = cursor.execute(statement("incomplete_issue"), {"issue_id": row[0]}).fetchone()
+                if wrong is None or wrong[0] is not None:
+                    raise PublishError(f"the forecast from {origin:%F %H:%M}Z is incomplete ({wrong and wrong[0]})", remedy)
+        except (psycopg.errors.CheckViolation, psycopg.errors.UniqueViolation) as error:
+            raise PublishError(f"the forecast from {origin:%F %H:%M}Z breaks {error.diag.constraint_name}", remedy) from None
+        return True
+
+    def latest(self, series_id: str, resolution: Resolution) -> pd.DataFrame:
+        """`published.forecast_latest` of one series, by lead; empty before the first issue."""
+        parameters = {"series_id": series_id, "resolution": resolution}
+        with self.connection.cursor() as cursor:
+            rows = cursor.execute(statement("forecast_latest"), parameters).fetchall()
+            assert cursor.description is not None
+            return pd.DataFrame(rows, columns=[column.name for column in cursor.description])

@@ -1,0 +1,124 @@
+"""Series and their versioned readings."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+from psycopg.rows import dict_row
+
+from forecasting.domain import Quantity, Series
+from forecasting.errors import SettingsError
+from forecasting.frames import Batch, readings_frame
+from forecasting.store.database import Connection, statement
+
+BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What an ingest of one quantity did. Rows that were known already are in `read` only."""
+
+    read: int
+    new: int
+    corrected: int
+    quarantined: int
+
+
+class Readings:
+    """What was measured, and when it became known."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._keys: dict[str, int] = {}
+
+    def register(self, series: Series) -> None:
+        """Make a demand series and its companions known; name, region, delay and source may change later, the grid may not.
+
+        Raises:
+            SettingsError: the stored series has another interval, zone or kind.
+        """
+        with self.connection.transaction():
+            for quantity in Quantity:
+                wanted = series.companion(quantity)
+                self.connection.execute(statement("register_series"), _parameters(wanted))
+                stored = self.series(wanted.series_id)
+                assert stored is not None
+                if (stored.interval, stored.time_zone, stored.simulated) != (wanted.interval, wanted.time_zone, wanted.simulated):
+                    raise SettingsError(
+                        f"series {wanted.series_id} is stored with interval {stored.interval}, zone {stored.time_zone} and source "
+                        f"{stored.source}, the settings say {wanted.interval}, {wanted.time_zone} and {wanted.source}",
+                        "give the changed series a new id",
+                    )
+
+    def series(self, series_id: str) -> Series | None:
+        """A stored series; None where there is none of that id."""
+        with self.connection.cursor(row_factory=dict_row) as cursor:
+            row = cursor.execute(statement("get_series"), {"series_id": series_id}).fetchone()
+        if row is None:
+            return None
+        self._keys[series_id] = row.pop("series_key")
+        return Series(**{**row, "quantity": Quantity(row["quantity"])})
+
+    def stored_ids(self) -> list[str]:
+        """Ids of all demand series with readings."""
+        rows = self.connection.execute("SELECT series_id FROM fortnight.series WHERE quantity = 'demand' ORDER BY series_id")
+        return [str(row[0]) for row in rows]
+
+    def key(self, series: Series) -> int:
+        """The surrogate key of a registered series."""
+        if series.series_id not in self._keys and self.series(series.series_id) is None:
+            raise SettingsError(f"series {series.series_id} has never been ingested", "run 'fortnight ingest' for it first")
+        return self._keys[series.series_id]
+
+    def newest(self, series: Series, as_of: datetime) -> datetime | None:
+        """Start of the newest interval read so far, as known at `as_of`."""
+        row = self.connection.execute(statement("newest_reading"), {"series_key": self.key(series), "as_of": as_of}).fetchone()
+        return row[0] if row else None  # type: ignore[return-value]
+
+    def add(self, series: Series, batch: Batch, as_of: datetime, since: datetime, source: str) -> Added:
+        """Add what is new or changed, quarantine what was rejected, and record the run: all of it or nothing.
+
+        Args:
+            batch: a checked batch of this series, unique by interval start.
+            since: where the window that was asked for begins; it ends at `as_of`.
+        """
+        key = self.key(series)
+        with self.connection.transaction(), self.connection.cursor() as cursor:
+            window = {"series_key": key, "source": source, "as_of": as_of, "window_start": since, "window_end": as_of}
+            row = cursor.execute(statement("start_ingest_run"), {**window, "rows_read": batch.rows}).fetchone()
+            assert row is not None
+            run = {"ingest_run_id": row[0]}
+            cursor.execute("CREATE TEMP TABLE staged_reading (interval_start timestamptz, value float8)")
+            with cursor.copy("COPY staged_reading FROM STDIN (FORMAT binary)") as copy:
+                copy.set_types(["timestamptz", "float8"])
+                starts = pd.DatetimeIndex(batch.readings["interval_start"]).to_pydatetime()
+                for start, value in zip(starts, batch.readings["value"].tolist(), strict=True):
+                    copy.write_row((start, value))
+            due_after = series.interval + series.publication_delay
+            cursor.execute(statement("add_readings"), {**window, **run, "due_after": due_after})
+            row = cursor.fetchone()
+            assert row is not None
+            cursor.execute("DROP TABLE staged_reading")
+            cursor.execute(
+                statement("add_quarantined"),
+                {**run, "series_key": key, "reasons": batch.rejected["reason"].tolist(), "raws": batch.rejected["raw"].tolist()},
+            )
+            added = Added(batch.rows, int(str(row[0])), int(str(row[1])), cursor.rowcount)
+            counts = {"rows_new": added.new, "rows_corrected": added.corrected, "rows_quarantined": added.quarantined}
+            cursor.execute(statement("finish_ingest_run"), {**run, **counts})
+        return added
+
+    def as_of(self, series: Series, as_of: datetime, since: datetime = BEGINNING) -> pd.DataFrame:
+        """The readings frame as it was known at `as_of`, from `since` on, oldest first."""
+        parameters = {"series_key": self.key(series), "as_of": as_of, "since": since}
+        with self.connection.cursor(binary=True) as cursor:
+            rows = cursor.execute(statement("readings_as_of"), parameters).fetchall()
+        frame = pd.DataFrame(rows, columns=["interval_start", "value"])
+        starts = pd.DatetimeIndex(pd.to_datetime(frame["interval_start"].astype("int64"), unit="us", utc=True))
+        return readings_frame(starts, frame["value"].to_numpy(dtype=float))
+
+
+def _parameters(series: Series) -> dict[str, Any]:
+    names = ("series_id", "name", "region", "time_zone", "unit", "interval", "publication_delay", "source", "simulated", "companion_of")
+    return {**{name: getattr(series, name) for name in names}, "quantity": str(series.quantity)}

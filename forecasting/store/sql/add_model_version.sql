@@ -1,0 +1,7 @@
+INSERT INTO fortnight.model_version
+    (series_key, resolution, retrain_key, as_of, model_name, version, family, mlflow_run_id, weights_sha256, card_sha256,
+     history_sha256, git_sha, promoted, reason)
+VALUES
+    (%(series_key)s, %(resolution)s, %(retrain_key)s, %(as_of)s, %(model_name)s, %(version)s, %(family)s, %(mlflow_run_id)s,
+     %(weights_sha256)s, %(card_sha256)s, %(history_sha256)s, %(git_sha)s, %(promoted)s, %(reason)s)
+RETURNING model_version_key

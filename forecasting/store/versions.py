@@ -1,0 +1,112 @@
+"""Registered model versions: their digests, their validation losses, and who is champion."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any
+
+from psycopg.rows import class_row, dict_row
+
+from forecasting.domain import Resolution
+from forecasting.store.database import Connection, statement
+
+
+@dataclass(frozen=True, slots=True)
+class NewVersion:
+    """What a retrain registered in MLflow, and what the election made of it."""
+
+    series_key: int
+    resolution: Resolution
+    retrain_key: str
+    as_of: datetime
+    model_name: str
+    version: int
+    family: str
+    mlflow_run_id: str
+    weights_sha256: str
+    card_sha256: str
+    history_sha256: str
+    git_sha: str
+    promoted: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion(NewVersion):
+    """A stored version. `alias_settled_at` is empty until the MLflow alias followed the election."""
+
+    model_version_key: int
+    alias_settled_at: datetime | None
+    registered_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRow:
+    """Scores of one forecaster on the validation windows of one retrain; `version` is empty for weekly naive."""
+
+    forecaster: str
+    version: int | None
+    first_target: date
+    last_target: date
+    windows: int
+    pinball_mwh: float
+    mape_percent: float
+    mase: float
+    coverage_80: float
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationLoss:
+    """Validation loss after a retrain, of the model then in charge and of weekly naive on the same windows (MWh)."""
+
+    as_of: datetime
+    model_mwh: float
+    weekly_naive_mwh: float
+    model_name: str
+    version: int
+
+
+class Versions:
+    """Rows of `model_version` and `validation_score`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def add(self, version: NewVersion, scores: Iterable[ScoreRow]) -> ModelVersion:
+        """Record a version with its scores, in one transaction."""
+        with self.connection.transaction(), self.connection.cursor() as cursor:
+            row = cursor.execute(statement("add_model_version"), asdict(version)).fetchone()
+            assert row is not None
+            for score in scores:
+                cursor.execute(statement("add_validation_score"), {**asdict(score), "model_version_key": row[0]})
+        stored = self.by_retrain_key(version.retrain_key)
+        assert stored is not None
+        return stored
+
+    def by_retrain_key(self, retrain_key: str) -> ModelVersion | None:
+        return self._one("model_version_by_retrain_key", {"retrain_key": retrain_key})
+
+    def by_number(self, model_name: str, version: int) -> ModelVersion | None:
+        return self._one("model_version_by_number", {"model_name": model_name, "version": version})
+
+    def champion(self, series_key: int, resolution: Resolution, as_of: datetime) -> ModelVersion | None:
+        """The version that was champion at `as_of`; None before the first promotion."""
+        return self._one("champion_as_of", {"series_key": series_key, "resolution": resolution, "as_of": as_of})
+
+    def settle_alias(self, version: ModelVersion) -> None:
+        """Note that the MLflow alias has followed this election."""
+        self.connection.execute(
+            "UPDATE fortnight.model_version SET alias_settled_at = now() WHERE model_version_key = %s AND alias_settled_at IS NULL",
+            (version.model_version_key,),
+        )
+
+    def validation_losses(self, series_key: int, resolution: Resolution, as_of: datetime) -> list[ValidationLoss]:
+        """One loss a day on which there was a retrain, up to `as_of`, oldest first."""
+        parameters = {"series_key": series_key, "resolution": resolution, "as_of": as_of}
+        with self.connection.cursor(row_factory=class_row(ValidationLoss)) as cursor:
+            return cursor.execute(statement("validation_losses"), parameters).fetchall()
+
+    def _one(self, name: str, parameters: Mapping[str, Any]) -> ModelVersion | None:
+        with self.connection.cursor(row_factory=dict_row) as cursor:
+            row = cursor.execute(statement(name), parameters).fetchone()
+        return None if row is None else ModelVersion(**row)
