@@ -1,0 +1,11 @@
+"""The daily jobs on Prefect, and nothing else: the only package that imports it. `python -m flows daily` runs one here and now.
+
+Prefect reads its environment when it is first imported, so ours is set before that; what the user has set goes first.
+"""
+
+import os
+
+from forecasting.settings import load_settings
+
+for variable, value in load_settings().prefect_environment.items():
+    os.environ.setdefault(variable, value)

@@ -79,6 +79,4 @@ def unpack(artefact: Artefact, weights_sha256: str, card_sha256: str) -> FittedM
         network.load_state_dict(load(artefact.weights))
     except (SafetensorError, RuntimeError) as error:
         raise WeightsError(f"the weights do not fit the model: {str(error).splitlines()[0]}", REMEDY) from None
-    return FittedModel(
-        card["family"], network, WindowSpec(**card["spec"]), Scaler(**card["scaler"]), tuple(card["widening"])
-    )
+    return FittedModel(card["family"], network, WindowSpec(**card["spec"]), Scaler(**card["scaler"]), tuple(card["widening"]))

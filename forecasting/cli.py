@@ -32,7 +32,9 @@ app = typer.Typer(
 )
 out, err = Console(), Console(stderr=True)
 
-SourceOption = Annotated[str | None, typer.Option("--source", help="Only series of this source: csv, simulated.", show_default=False)]
+SourceOption = Annotated[
+    str | None, typer.Option("--source", help="Only series of this source: csv, simulated.", show_default=False)
+]
 PathOption = Annotated[Path | None, typer.Option("--path", help="The file of a csv series, plain or .gz.", show_default=False)]
 SeriesOption = Annotated[list[str] | None, typer.Option("--series", help="Only this series; may be repeated.", show_default=False)]
 AsOfOption = Annotated[
@@ -209,7 +211,8 @@ def run(
         raise failures[-1]
 
 
-def complain(error: FortnightError) -> None:
+def complain(error: FortnightError | str) -> None:
+    """One line on standard error."""
     err.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
 
 

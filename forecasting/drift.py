@@ -49,7 +49,9 @@ class Verdict:
     def __str__(self) -> str:
         if self.rise is None or self.z is None:
             return f"{self.state}: {self.reference} earlier losses to compare with"
-        return f"{self.state}: loss relative to weekly naive {self.rise:+.0%} (z {self.z:+.1f}) against {self.reference} earlier ones"
+        return (
+            f"{self.state}: loss relative to weekly naive {self.rise:+.0%} (z {self.z:+.1f}) against {self.reference} earlier ones"
+        )
 
 
 def judge(losses: Sequence[Loss], settings: DriftSettings) -> Verdict:

@@ -17,6 +17,7 @@ import pandas as pd
 
 from forecasting.domain import Quantity, Series
 
+EPOCH = pd.Timestamp(0, tz="UTC")
 LIMITS = {Quantity.DEMAND: (0.0, 1e7), Quantity.TEMPERATURE: (-90.0, 70.0), Quantity.HOLIDAY: (0.0, 1.0)}
 """Values outside are impossible: negative energy, or temperatures that no station ever recorded."""
 
@@ -52,24 +53,20 @@ def checked(batch: Batch, series: Series, until: datetime) -> Batch:
     (all of them: nobody can say which is right). The same reading given twice counts once.
     """
     frame = batch.readings.drop_duplicates()
-    interval = pd.Timedelta(series.interval)
-    frame = frame[frame["interval_start"] + interval + series.publication_delay <= pd.Timestamp(until)]
+    due = pd.Timestamp(until - series.interval - series.publication_delay)
+    frame = frame[frame["interval_start"] <= due].sort_values(by="interval_start", ignore_index=True)
+    starts, value = pd.DatetimeIndex(frame["interval_start"]), frame["value"].to_numpy(dtype=float)
     low, high = LIMITS[batch.quantity]
-    value = frame["value"].to_numpy()
-    reasons = np.select(
-        [
-            ~np.isfinite(value),
-            (value < low) | (value > high),
-            (frame["interval_start"] - pd.Timestamp(0, tz="UTC")) % interval != pd.Timedelta(0),
-            frame["interval_start"].duplicated(keep=False),
-        ],
-        ["not a finite number", f"outside {low:g} to {high:g} {series.unit}", f"off the {interval} grid", "doubled with different values"],
-        default="",
-    )
+    reasons = np.full(len(frame), "", dtype=object)
+    for reason, broken in (  # the last that applies is told
+        ("doubled with different values", starts.duplicated(keep=False)),
+        (f"off the {series.interval} grid", (starts - EPOCH) % pd.Timedelta(series.interval) != pd.Timedelta(0)),
+        (f"outside {low:g} to {high:g} {series.unit}", (value < low) | (value > high)),
+        ("not a finite number", ~np.isfinite(value)),
+    ):
+        reasons[np.asarray(broken)] = reason
     bad = reasons != ""
-    raw = [
-        (reason, {"interval_start": start.isoformat(), "value": repr(float(number))})
-        for reason, start, number in zip(reasons[bad], frame.loc[bad, "interval_start"], value[bad], strict=True)
-    ]
+    rows = zip(reasons[bad].tolist(), starts[bad], value[bad].tolist(), strict=True)
+    raw = [(reason, {"interval_start": start.isoformat(), "value": repr(number)}) for reason, start, number in rows]
     rejected = pd.concat([batch.rejected, rejected_frame(raw)], ignore_index=True)
-    return Batch(batch.quantity, frame[~bad].sort_values("interval_start", ignore_index=True), rejected)
+    return Batch(batch.quantity, frame[~bad].reset_index(drop=True), rejected)

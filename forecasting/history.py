@@ -68,7 +68,7 @@ def daily_history(readings: pd.DataFrame, series: Series) -> History:
     days = pd.date_range(complete.index[0], complete.index[-1], freq="D")
     energy = complete.reindex(days).to_numpy(dtype=float, copy=True)
     filled = np.isnan(energy)
-    for position in np.flatnonzero(filled):
+    for position in np.flatnonzero(filled).tolist():
         if position < 7:
             raise HistoryError(
                 f"series {series.series_id} lacks {days[position]:%F}, within its first week",

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 
 from forecasting.domain import Series
@@ -36,7 +36,7 @@ def forecast_picture(history: History, forecast: pd.DataFrame, model: str) -> Fi
         axes.plot(days[filled], energy[filled], "o", mfc="white", color=ACTUAL, label="missing, a week earlier shown")
     axes.fill_between(ahead, forecast["q10"] / GWH, forecast["q90"] / GWH, color=MODEL, alpha=0.2, label="80 % band", lw=0)
     axes.plot(ahead, forecast["q50"] / GWH, color=MODEL, marker="o", markersize=3, label="median")
-    axes.axvline(days[-1] + pd.Timedelta(hours=12), color="grey", linewidth=0.8, linestyle=":")
+    axes.axvline(date2num(days[-1] + pd.Timedelta(hours=12)), color="grey", linewidth=0.8, linestyle=":")
     axes.set_ylabel("demand, GWh a day")
     axes.set_title(f"{model}; last observed day {days[-1]:%a %d %b %Y}", fontsize=9, color="grey", loc="left")
     return _finished(figure, series, dates=True)
@@ -54,9 +54,7 @@ def losses_picture(epochs: Sequence[Epoch], series: Series) -> Figure:
     return _finished(figure, series)
 
 
-def validation_picture(
-    history: History, positions: np.ndarray, quantiles_mwh: np.ndarray, naive_mwh: np.ndarray
-) -> Figure:
+def validation_picture(history: History, positions: np.ndarray, quantiles_mwh: np.ndarray, naive_mwh: np.ndarray) -> Figure:
     """Every second week's validation forecast beside what happened, as far as the windows reach.
 
     Args:
@@ -72,7 +70,7 @@ def validation_picture(
         axes.fill_between(days, low, high, color=MODEL, alpha=0.2, lw=0, label="80 % band" if first else None)
         axes.plot(days, middle, color=MODEL, label="median" if first else None)
         axes.plot(days, naive_mwh[window] / GWH, color=NAIVE, lw=0.9, ls="--", label="weekly naive" if first else None)
-        axes.axvline(days[0] - pd.Timedelta(hours=12), color="grey", linewidth=0.8, linestyle=":")
+        axes.axvline(date2num(days[0] - pd.Timedelta(hours=12)), color="grey", linewidth=0.8, linestyle=":")
     span = slice(positions[0] - leads, None)
     axes.plot(history.days[span], history.energy_mwh[span] / GWH, color=ACTUAL, marker="o", markersize=2.5, lw=1, label="observed")
     axes.set_ylabel("demand, GWh a day")

@@ -1,12 +1,15 @@
 """What a person sees in the terminal."""
 
-import pandas as pd
+from collections.abc import Sequence
+from datetime import timedelta
+
 from rich.console import Console
 from rich.table import Table
 
 from forecasting.domain import DAILY, Series
 from forecasting.errors import StoreError
 from forecasting.service import Service
+from forecasting.store.forecasts import ForecastRow
 
 
 def show_latest(console: Console, service: Service, series_id: str) -> None:
@@ -17,29 +20,31 @@ def show_latest(console: Console, service: Service, series_id: str) -> None:
     """
     latest = service.store.forecasts.latest(series_id, DAILY)
     series = service.store.readings.series(series_id)
-    if series is None or latest.empty:
+    if series is None or not latest:
         raise StoreError(f"series {series_id} has no published forecast", "make one: fortnight daily")
     console.print(forecast_table(latest, series))
-    console.print(f"picture: {service.picture(series, latest['origin'].iloc[0])}\n", highlight=False, soft_wrap=True)
+    console.print(f"picture: {service.picture(series, latest[0].origin)}\n", highlight=False, soft_wrap=True)
 
 
-def forecast_table(latest: pd.DataFrame, series: Series) -> Table:
+def forecast_table(latest: Sequence[ForecastRow], series: Series) -> Table:
     """`published.forecast_latest` of one series as a table, by local day."""
-    first = latest.iloc[0]
+    first = latest[0]
     warning = "SIMULATED, not real. " if series.simulated else ""
     table = Table(
         title=f"{warning}{series.name}: published.forecast_latest, days of {series.time_zone}",
         caption=(
-            f"{first['model_name']} version {first['model_version']}, MLflow run {first['mlflow_run_id']}, "
-            f"readings as of {first['readings_as_of']:%F %H:%M}Z, issued {first['issued_at']:%F %H:%M}Z"
+            f"{first.model_name} version {first.model_version}, MLflow run {first.mlflow_run_id}, "
+            f"readings as of {first.readings_as_of:%F %H:%M}Z, issued {first.issued_at:%F %H:%M}Z"
         ),
         title_justify="left",
         caption_justify="left",
     )
-    for heading in ("lead", "day", "hours", *(f"{name}, {first['unit']}" for name in ("mean", "q10", "q50", "q90"))):
+    for heading in ("lead", "day", "hours", *(f"{name}, {first.unit}" for name in ("mean", "q10", "q50", "q90"))):
         table.add_column(heading, justify="left" if heading == "day" else "right")
-    for row in latest.itertuples():
-        hours = (row.target_end - row.target_start) / pd.Timedelta(hours=1)
+    for row in latest:
+        hours = (row.target_end - row.target_start) / timedelta(hours=1)
         day = row.target_start.astimezone(series.zone)
-        table.add_row(str(row.lead), f"{day:%a %d %b %Y}", f"{hours:g}", *(f"{value:,.0f}" for value in (row.mean, row.q10, row.q50, row.q90)))
+        table.add_row(
+            str(row.lead), f"{day:%a %d %b %Y}", f"{hours:g}", *(f"{value:,.0f}" for value in (row.mean, row.q10, row.q50, row.q90))
+        )
     return table

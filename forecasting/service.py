@@ -117,9 +117,7 @@ def choose_series(
     known = {given.id: given for given in settings.series}
     for series_id in series_ids:
         if series_id not in known:
-            raise SettingsError(
-                f"unknown series {series_id!r}", f"use one of {', '.join(known)}, or describe it in fortnight.toml"
-            )
+            raise SettingsError(f"unknown series {series_id!r}", f"use one of {', '.join(known)}, or describe it in fortnight.toml")
     wanted = [given for given in settings.series if (not series_ids or given.id in series_ids) and source in (None, given.source)]
     if not wanted:
         raise SettingsError(

@@ -5,7 +5,6 @@ FORTNIGHT_HOME, FORTNIGHT_DATABASE_URL, FORTNIGHT_MLFLOW_TRACKING_URI, and FORTN
 """
 
 import os
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -146,7 +145,7 @@ class Settings(BaseSettings):
 
     @property
     def prefect_environment(self) -> dict[str, str]:
-        """Environment of Prefect: its state in ours, nothing reported to anybody, time for a cold start, our log lines in its runs."""
+        """Environment of Prefect: its state in ours, no reports to anybody, time for a cold start, our log in its runs."""
         return {
             "PREFECT_HOME": str(self.home / "prefect"),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -179,10 +178,10 @@ def load_settings(**overrides: Any) -> Settings:
     if given and not _config_file().is_file():
         raise SettingsError(f"FORTNIGHT_CONFIG names {given}, which is no file", "correct the path or unset it")
     for variable in os.environ:
-        if match := re.fullmatch(r"FORTNIGHT_([A-Z0-9]+(?:_[A-Z0-9]+)*?)(?:__.*)?", variable):
-            if match[1].lower() not in Settings.model_fields:
-                known = ", ".join(f"FORTNIGHT_{name.upper()}" for name in Settings.model_fields)
-                raise SettingsError(f"unknown environment variable {variable}", f"unset it, or use one of {known}")
+        name = variable.removeprefix("FORTNIGHT_").split("__")[0].lower()
+        if variable.startswith("FORTNIGHT_") and name not in Settings.model_fields:
+            known = ", ".join(f"FORTNIGHT_{field.upper()}" for field in Settings.model_fields)
+            raise SettingsError(f"unknown environment variable {variable}", f"unset it, or use one of {known}")
     try:
         return Settings(**{"home": default_home(), **overrides})
     except ValidationError as error:

@@ -55,9 +55,7 @@ def train(model: nn.Module, train: Windows, validation: Windows, options: Traini
     """
     optimizer = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay)
     batches = -(-len(train) // options.batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=options.learning_rate, total_steps=options.epochs * batches
-    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=options.learning_rate, total_steps=options.epochs * batches)
     for epoch in range(options.epochs):
         model.train()
         forcing = options.forcing * max(0.0, 1 - 2 * epoch / options.epochs)
@@ -71,7 +69,9 @@ def train(model: nn.Module, train: Windows, validation: Windows, options: Traini
             optimizer.step()
             schedule.step()
             total += loss.item() * len(rows)
-        report(Epoch(epoch + 1, options.epochs, total / len(train), pinball_loss(predict(model, validation), validation.target).item()))
+        report(
+            Epoch(epoch + 1, options.epochs, total / len(train), pinball_loss(predict(model, validation), validation.target).item())
+        )
 
 
 def predict(model: nn.Module, windows: Windows) -> Tensor:

@@ -73,7 +73,7 @@ class Windows:
 
 def inputs_at(history: History, positions: np.ndarray, spec: WindowSpec, scaler: Scaler) -> Inputs:
     """Inputs of the windows whose first target days are at `positions`; `len(history)` is the day after the last one known."""
-    days = history.days.append(pd.date_range(history.days[-1], periods=spec.horizon_days + 1, freq="D")[1:])
+    days = pd.date_range(history.days[0], periods=len(history) + spec.horizon_days, freq="D")
     features = calendar.day_features(days, history.series.region)
     energy = scaler.scale(history.energy_mwh).astype(np.float32)
     back = positions[:, None] - spec.past_days + np.arange(spec.past_days)

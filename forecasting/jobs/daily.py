@@ -1,21 +1,47 @@
-"""The whole story for one series."""
+"""The whole story for one series: ingest, retrain, publish, watch."""
 
+import logging
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from forecasting.errors import FortnightError, HistoryError, SettingsError
 from forecasting.jobs import Progress, silent
 from forecasting.jobs.ingest import ingest
-from forecasting.jobs.publish import PublishReport, publish
+from forecasting.jobs.publish import publish
 from forecasting.jobs.retrain import retrain
 from forecasting.jobs.watch import watch
-from forecasting.service import Service, demand_series
+from forecasting.service import Service
 from forecasting.settings import SeriesSettings
 
+logger = logging.getLogger(__name__)
 
-def daily(service: Service, given: SeriesSettings, as_of: datetime, progress: Progress = silent) -> PublishReport:
-    """Ingest, retrain, publish, watch. Raises what they raise."""
-    series = demand_series(given)
-    ingest(service, given, as_of, progress)
-    retrain(service, series, as_of, progress)
-    report = publish(service, series, as_of)
-    watch(service, series, as_of)
-    return report
+STEPS: Mapping[str, Callable[[Service, SeriesSettings, datetime, Progress], object]] = {
+    "ingest": ingest,
+    "retrain": retrain,
+    "publish": publish,
+    "watch": watch,
+}
+"""In order. Each stands on data at rest, so the next may be tried when one fails: a failed ingest makes a forecast staler, not
+absent, and a failed retrain leaves the old champion."""
+
+HOPELESS = (SettingsError, HistoryError)
+"""After these, the steps that follow would fail for the same reason."""
+
+
+def daily(service: Service, given: SeriesSettings, as_of: datetime, progress: Progress = silent) -> None:
+    """Run every step.
+
+    Raises:
+        FortnightError: the first failure, after the steps that could still be run were.
+    """
+    failure: FortnightError | None = None
+    for name, step in STEPS.items():
+        try:
+            step(service, given, as_of, progress)
+        except FortnightError as error:
+            logger.debug("%s: %s failed: %s", given.id, name, error)
+            failure = failure or error
+            if isinstance(error, HOPELESS):
+                break
+    if failure is not None:
+        raise failure

@@ -26,9 +26,8 @@ class IngestReport:
     def __str__(self) -> str:
         demand = self.added[Quantity.DEMAND]
         bad = sum(added.quarantined for added in self.added.values())
-        return (
-            f"{demand.read:,} readings of demand: {demand.new:,} new, {demand.corrected:,} corrected"
-            + (f"; {bad:,} rows newly quarantined" if bad else "")
+        return f"{demand.read:,} readings of demand: {demand.new:,} new, {demand.corrected:,} corrected" + (
+            f"; {bad:,} rows newly quarantined" if bad else ""
         )
 
 

@@ -11,10 +11,12 @@ from forecasting import plotting
 from forecasting.domain import DAILY, Series
 from forecasting.errors import RegistryError
 from forecasting.history import require_recent
+from forecasting.jobs import Progress, silent
 from forecasting.jobs.champion import load, reigning
 from forecasting.jobs.history import known_history
 from forecasting.predicting import forecast_frame
-from forecasting.service import Service
+from forecasting.service import Service, demand_series
+from forecasting.settings import SeriesSettings
 from forecasting.store.versions import ModelVersion
 
 logger = logging.getLogger(__name__)
@@ -39,7 +41,7 @@ class PublishReport:
         )
 
 
-def publish(service: Service, series: Series, as_of: datetime) -> PublishReport:
+def publish(service: Service, given: SeriesSettings, as_of: datetime, progress: Progress = silent) -> PublishReport:
     """Forecast with the champion and publish; the same inputs never make a second forecast.
 
     Raises:
@@ -47,18 +49,19 @@ def publish(service: Service, series: Series, as_of: datetime) -> PublishReport:
         RegistryError: there is no champion yet, or it cannot be loaded and verified.
         PublishError: the forecast is not fit to be seen.
     """
+    series = demand_series(given)
     history = known_history(service, series, as_of)
     version = reigning(service, series, DAILY, as_of)
     if version is None:
-        raise RegistryError(
-            f"series {series.series_id} had no champion at {as_of:%F %H:%M}Z", "train one first: fortnight retrain"
-        )
+        raise RegistryError(f"series {series.series_id} had no champion at {as_of:%F %H:%M}Z", "train one first: fortnight retrain")
+    progress("publishing", 0, 1)
     model = load(service, version)
     require_recent(history, as_of, model.spec.past_days, model.spec.horizon_days)
     forecast = forecast_frame(model, history)
     published = service.store.forecasts.publish(forecast, version, history.origin, as_of, history.fingerprint, series.unit)
     figure = plotting.forecast_picture(history, forecast, f"{version.model_name} version {version.version}")
     picture = plotting.save(figure, service.picture(series, history.origin))
+    progress("publishing", 1, 1)
     report = PublishReport(series, version, history.origin, forecast, published, picture)
     logger.info("%s: %s", series.series_id, report)
     return report

@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-import numpy as np
-
 from forecasting import calendar, metrics, plotting
 from forecasting.artefact import Artefact, pack
 from forecasting.choosing import Election, elect
@@ -23,7 +21,8 @@ from forecasting.models import build
 from forecasting.models.weekly_naive import WeeklyNaive
 from forecasting.predicting import MIDDLE, FittedModel, Score, score
 from forecasting.registry import Training
-from forecasting.service import Service
+from forecasting.service import Service, demand_series
+from forecasting.settings import SeriesSettings
 from forecasting.store.versions import ModelVersion, NewVersion, ScoreRow
 from forecasting.training import Epoch, repeatable, train
 from forecasting.windows import Split, WindowSpec, split
@@ -62,14 +61,14 @@ class Contest:
     election: Election
 
 
-def retrain(service: Service, series: Series, as_of: datetime, progress: Progress = silent) -> RetrainReport:
+def retrain(service: Service, given: SeriesSettings, as_of: datetime, progress: Progress = silent) -> RetrainReport:
     """Train once for each history and set of options; asked again, finish what an interrupted run left undone.
 
     Raises:
         HistoryError: too little, too old or too broken a history.
         RegistryError: MLflow does not answer.
     """
-    settings = service.settings
+    settings, series = service.settings, demand_series(given)
     spec = WindowSpec(settings.model.past_days, settings.model.horizon_days)
     history = known_history(service, series, as_of)
     require_recent(history, as_of, spec.past_days, spec.horizon_days)
@@ -182,7 +181,9 @@ def _settle(service: Service, version: ModelVersion) -> None:
     if version.alias_settled_at is not None:
         return
     service.registry.describe(version.model_name, version.version, version.mlflow_run_id, version.reason)
-    newest = service.store.versions.champion(version.series_key, version.resolution, datetime.max.replace(tzinfo=version.as_of.tzinfo))
+    newest = service.store.versions.champion(
+        version.series_key, version.resolution, datetime.max.replace(tzinfo=version.as_of.tzinfo)
+    )
     if version.promoted and newest is not None and newest.version == version.version:
         service.registry.move_champion(version.model_name, version.version)
     service.store.versions.settle_alias(version)

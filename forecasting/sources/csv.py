@@ -55,12 +55,13 @@ class CsvSource:
             Quantity.HOLIDAY: options.holiday,
         }
         last_start = pd.Timestamp(until - series.interval)
-        asked = starts.isna() | ((starts >= pd.Timestamp(since)) & (starts <= last_start))
+        untold = np.asarray(starts.isna())
+        asked = untold | np.asarray((starts >= pd.Timestamp(since)) & (starts <= last_start))
         for quantity, column in columns.items():
             if column not in table.columns:
                 continue
             values = _flags(table[column]) if quantity is Quantity.HOLIDAY else _numbers(table[column])
-            good = asked & ~starts.isna() & ~np.isnan(values)
+            good = asked & ~untold & ~np.isnan(values)
             bad = asked & ~good
             rejected = [
                 (
@@ -91,9 +92,7 @@ class CsvSource:
                     file,
                     read_options=csv.ReadOptions(column_names=names, use_threads=False),
                     parse_options=csv.ParseOptions(invalid_row_handler=set_aside),
-                    convert_options=csv.ConvertOptions(
-                        column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
-                    ),
+                    convert_options=csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
                 )
         except FileNotFoundError:
             raise SourceError(f"no such file: {path}", "correct --path") from None

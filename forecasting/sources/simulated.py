@@ -32,7 +32,7 @@ class SimulatedOptions(BaseModel):
 
 
 class SimulatedSource:
-    """Demand with daily, weekly and yearly shape, holidays, a U-shaped response to temperature, and weather that nobody foresees."""
+    """Demand with daily, weekly and yearly shape, holidays, a U-shaped response to temperature, and unforeseen weather."""
 
     simulated: ClassVar[bool] = True
 
@@ -68,10 +68,10 @@ class SimulatedSource:
         """
         per_day = timedelta(days=1) // series.interval
         day = (index.floor("D") - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(days=1)
-        numbers = np.arange(day[0] - MEMORY_DAYS, day[-1] + 2)
+        numbers = np.arange(int(day[0]) - MEMORY_DAYS, int(day[-1]) + 2)
         key = zlib.crc32(series.series_id.encode())
         draws = np.stack(
-            [np.random.default_rng([self.options.seed, key, 10**6 + n]).standard_normal(2 + per_day) for n in numbers]
+            [np.random.default_rng([self.options.seed, key, 10**6 + n]).standard_normal(2 + per_day) for n in numbers.tolist()]
         )
         slot = ((index - index.floor("D")) // pd.Timedelta(series.interval)).to_numpy()
         row = np.asarray(day) - numbers[0]

@@ -60,7 +60,14 @@ def explained(dsn: str) -> Iterator[None]:
 
 def psql(dsn: str, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     """Command line and environment variables of a psql on this database; the password stays out of the process list."""
-    names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE", "sslmode": "PGSSLMODE"}
+    names = {
+        "host": "PGHOST",
+        "port": "PGPORT",
+        "user": "PGUSER",
+        "password": "PGPASSWORD",
+        "dbname": "PGDATABASE",
+        "sslmode": "PGSSLMODE",
+    }
     parts = conninfo.conninfo_to_dict(dsn)
     from forecasting.store.embedded import BINARIES
 
@@ -77,4 +84,6 @@ def statement(name: str) -> bytes:
 
 def _first_line(error: Exception) -> str:
     """The server's own words, without libpq's preamble."""
-    return (str(error).strip().splitlines() or [""])[0].rsplit("failed: ", 1)[-1].removeprefix("FATAL:").strip() or type(error).__name__
+    return (str(error).strip().splitlines() or [""])[0].rsplit("failed: ", 1)[-1].removeprefix("FATAL:").strip() or type(
+        error
+    ).__name__

@@ -50,9 +50,13 @@ def ensure_running(home: Path) -> str:
             if not is_running(home):
                 settings = f"-h '' -k {shlex.quote(str(data))}"
                 log = data / "server.log"
-                _run("pg_ctl", "start", "-w", f"-t{START_LIMIT_S}", "-D", str(data), "-o", settings, "-l", str(log), account=account)
+                _run(
+                    "pg_ctl", "start", "-w", f"-t{START_LIMIT_S}", "-D", str(data), "-o", settings, "-l", str(log), account=account
+                )
     except Timeout:
-        raise StoreError(f"another process has been starting Postgres in {data} for {START_LIMIT_S} s", "look for it, or try again") from None
+        raise StoreError(
+            f"another process has been starting Postgres in {data} for {START_LIMIT_S} s", "look for it, or try again"
+        ) from None
     return make_conninfo(user=SUPERUSER, dbname=DATABASE, host=str(data))
 
 
@@ -110,7 +114,19 @@ def _initialise(data: Path, account: pwd.struct_passwd | None) -> None:
     draft.mkdir(mode=0o700)
     if account:
         os.chown(draft, account.pw_uid, account.pw_gid)
-    _run("initdb", "-D", str(draft), "-U", SUPERUSER, "-E", "UTF8", "--locale=C.UTF-8", "--auth=trust", "--no-instructions", account=account)
+    _run(
+        "initdb",
+        "-D",
+        str(draft),
+        "-U",
+        SUPERUSER,
+        "-E",
+        "UTF8",
+        "--locale=C.UTF-8",
+        "--auth=trust",
+        "--no-instructions",
+        account=account,
+    )
     _run("postgres", "--single", "-D", str(draft), "postgres", account=account, stdin=f"CREATE DATABASE {DATABASE}")
     if data.exists():
         data.rmdir()
@@ -130,7 +146,9 @@ def _open_the_way(path: Path, account: pwd.struct_passwd) -> None:
             folder.chmod(info.st_mode | stat.S_IXOTH)
 
 
-def _call(program: str, *arguments: str, account: pwd.struct_passwd | None, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+def _call(
+    program: str, *arguments: str, account: pwd.struct_passwd | None, stdin: str | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603 - our own binaries, arguments never pass a shell
         [str(BINARIES / program), *arguments],
         capture_output=True,

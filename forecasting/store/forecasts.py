@@ -1,14 +1,38 @@
 """Published forecasts: whole or not at all."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 import pandas as pd
 import psycopg
+from psycopg.rows import class_row
 
 from forecasting.domain import Resolution
 from forecasting.errors import PublishError
 from forecasting.store.database import Connection, statement
 from forecasting.store.versions import ModelVersion
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastRow:
+    """One row of `published.forecast_latest`; the columns are described in the database."""
+
+    series_id: str
+    resolution: str
+    target_start: datetime
+    target_end: datetime
+    lead: int
+    mean: float
+    q10: float
+    q50: float
+    q90: float
+    unit: str
+    issued_at: datetime
+    origin: datetime
+    model_name: str
+    model_version: int
+    mlflow_run_id: str
+    readings_as_of: datetime
 
 
 class Forecasts:
@@ -18,7 +42,13 @@ class Forecasts:
         self.connection = connection
 
     def publish(
-        self, forecast: pd.DataFrame, version: ModelVersion, origin: datetime, readings_as_of: datetime, history_sha256: str, unit: str
+        self,
+        forecast: pd.DataFrame,
+        version: ModelVersion,
+        origin: datetime,
+        readings_as_of: datetime,
+        history_sha256: str,
+        unit: str,
     ) -> bool:
         """Make a forecast visible in one transaction that first proves it complete.
 
@@ -61,10 +91,8 @@ class Forecasts:
             raise PublishError(f"the forecast from {origin:%F %H:%M}Z breaks {error.diag.constraint_name}", remedy) from None
         return True
 
-    def latest(self, series_id: str, resolution: Resolution) -> pd.DataFrame:
+    def latest(self, series_id: str, resolution: Resolution) -> list[ForecastRow]:
         """`published.forecast_latest` of one series, by lead; empty before the first issue."""
         parameters = {"series_id": series_id, "resolution": resolution}
-        with self.connection.cursor() as cursor:
-            rows = cursor.execute(statement("forecast_latest"), parameters).fetchall()
-            assert cursor.description is not None
-            return pd.DataFrame(rows, columns=[column.name for column in cursor.description])
+        with self.connection.cursor(row_factory=class_row(ForecastRow)) as cursor:
+            return cursor.execute(statement("forecast_latest"), parameters).fetchall()

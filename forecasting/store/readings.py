@@ -120,5 +120,16 @@ class Readings:
 
 
 def _parameters(series: Series) -> dict[str, Any]:
-    names = ("series_id", "name", "region", "time_zone", "unit", "interval", "publication_delay", "source", "simulated", "companion_of")
+    names = (
+        "series_id",
+        "name",
+        "region",
+        "time_zone",
+        "unit",
+        "interval",
+        "publication_delay",
+        "source",
+        "simulated",
+        "companion_of",
+    )
     return {**{name: getattr(series, name) for name in names}, "quantity": str(series.quantity)}

@@ -1,0 +1,100 @@
+"""The flows: `daily`, and each of its steps by itself. All hold a series while they work on it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from prefect import State, flow, get_run_logger, runtime
+from prefect.states import Completed, Failed
+
+from flows.tasks import TASKS, failed
+from forecasting.domain import parse_as_of
+from forecasting.errors import AlreadyRunning, FortnightError
+from forecasting.jobs.daily import HOPELESS
+from forecasting.service import Service, choose_series, open_service
+from forecasting.settings import SeriesSettings, load_settings
+
+Strings = list[str] | None
+
+
+def run_name() -> str:
+    """What the Prefect UI calls a run: the flow, its series and its as-of time."""
+    given = runtime.flow_run.parameters
+    about = ", ".join(given.get("series") or [given.get("source") or "all series"])
+    return f"{runtime.flow_run.flow_name} {about}, {given.get('as_of') or 'now'}"
+
+
+@flow(flow_run_name=run_name)
+def daily(source: str | None = None, path: str | None = None, series: Strings = None, as_of: str | None = None) -> State[Any]:
+    """Ingest, retrain, publish and watch each series."""
+    return run_steps(("ingest", "retrain", "publish", "watch"), source, path, series, as_of)
+
+
+@flow(flow_run_name=run_name)
+def ingest(source: str | None = None, path: str | None = None, series: Strings = None, as_of: str | None = None) -> State[Any]:
+    """Bring in new and corrected readings."""
+    return run_steps(("ingest",), source, path, series, as_of)
+
+
+@flow(flow_run_name=run_name)
+def retrain(source: str | None = None, path: str | None = None, series: Strings = None, as_of: str | None = None) -> State[Any]:
+    """Fit a candidate for each series, and let it stand against the champion."""
+    return run_steps(("retrain",), source, path, series, as_of)
+
+
+@flow(flow_run_name=run_name)
+def publish(source: str | None = None, path: str | None = None, series: Strings = None, as_of: str | None = None) -> State[Any]:
+    """Publish the champion's forecast of each series."""
+    return run_steps(("publish",), source, path, series, as_of)
+
+
+@flow(flow_run_name=run_name)
+def watch(source: str | None = None, path: str | None = None, series: Strings = None, as_of: str | None = None) -> State[Any]:
+    """Judge the validation losses of each series."""
+    return run_steps(("watch",), source, path, series, as_of)
+
+
+FLOWS = {"daily": daily, "ingest": ingest, "retrain": retrain, "publish": publish, "watch": watch}
+
+
+def run_steps(steps: Sequence[str], source: str | None, path: str | None, series: Strings, as_of: str | None) -> State[Any]:
+    """Take each chosen series through the steps; one that fails does not keep the others from running.
+
+    Returns:
+        the state of the flow: failed if any series was, with the first message.
+    """
+    try:
+        settings = load_settings()
+        with open_service(settings) as service:
+            stored = None if "ingest" in steps else service.store.readings.stored_ids()
+            chosen = choose_series(settings, source, Path(path) if path else None, series or (), stored)
+            states = [_one_series(service, steps, given, path, as_of) for given in chosen]
+    except FortnightError as error:
+        return failed(error)
+    bad = [state for state in states if state.is_failed()]
+    if bad:
+        return Failed(name=bad[0].name, message=bad[0].message)
+    busy = [state for state in states if state.name == AlreadyRunning.__name__]
+    return busy[0] if busy else Completed(message=f"{len(states)} series done")
+
+
+def _one_series(service: Service, steps: Sequence[str], given: SeriesSettings, path: str | None, as_of: str | None) -> State[Any]:
+    """The same rule as `forecasting.jobs.daily`: go on after a failure, unless the rest must fail for the same reason."""
+    first_failure: State[Any] | None = None
+    try:
+        moment = parse_as_of(as_of, ZoneInfo(given.time_zone)) if as_of else datetime.now(UTC)
+        with service.store.hold(given.id):
+            for step in steps:
+                state = TASKS[step](given.id, path, moment.isoformat(), return_state=True)
+                if state.is_failed():
+                    first_failure = first_failure or state
+                    if state.name in [kind.__name__ for kind in HOPELESS]:
+                        break
+    except AlreadyRunning as error:
+        get_run_logger().warning("%s", error)
+        return Completed(name=AlreadyRunning.__name__, message=str(error))
+    except FortnightError as error:
+        return failed(error)
+    return first_failure or Completed()

@@ -1,0 +1,56 @@
+"""One task a job. Ids, paths, times and sentences cross a task's boundary: never a frame, a model or a connection."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from prefect import State, Task, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import TaskRun
+from prefect.states import Completed, Failed
+
+from forecasting.errors import FortnightError, RegistryError, StoreError
+from forecasting.jobs.daily import STEPS
+from forecasting.service import choose_series, open_service
+from forecasting.settings import load_settings
+
+OUTAGES = tuple(kind.__name__ for kind in (RegistryError, StoreError))
+"""Failures that may pass by themselves: tried again. The rest would fail the same way."""
+
+
+def is_outage(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    return state.name in OUTAGES
+
+
+def _step_task(name: str) -> Task[[str, str | None, str], State[str]]:
+    @task(
+        name=name,
+        task_run_name=f"{name} {{series_id}}",
+        cache_policy=NO_CACHE,
+        retries=2,
+        retry_delay_seconds=[10, 60],
+        retry_condition_fn=is_outage,
+    )
+    def step(series_id: str, path: str | None, as_of: str) -> State[str]:
+        settings = load_settings()
+        (given,) = choose_series(settings, path=Path(path) if path else None, series_ids=[series_id])
+        try:
+            with open_service(settings) as service:
+                return Completed(message=str(STEPS[name](service, given, datetime.fromisoformat(as_of), _silent)))
+        except FortnightError as error:
+            return failed(error)
+
+    return step
+
+
+def failed(error: FortnightError) -> State[Any]:
+    """An expected failure as a state, named by its kind: its message says it all, a traceback would add nothing."""
+    return Failed(name=type(error).__name__, message=str(error))
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """Prefect shows its own progress."""
+
+
+TASKS: Mapping[str, Task[[str, str | None, str], State[str]]] = {name: _step_task(name) for name in STEPS}
