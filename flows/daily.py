@@ -90,7 +90,7 @@ def _one_series(service: Service, steps: Sequence[str], given: SeriesSettings, p
                 state = TASKS[step](given.id, path, moment.isoformat(), return_state=True)
                 if state.is_failed():
                     first_failure = first_failure or state
-                    if state.name in [kind.__name__ for kind in HOPELESS]:
+                    if state.name == HOPELESS.__name__:
                         break
     except AlreadyRunning as error:
         get_run_logger().warning("%s", error)

@@ -74,8 +74,8 @@ def day_features(days: pd.DatetimeIndex, region: str) -> np.ndarray:
     years = tuple(range(days[0].year - 1, days[-1].year + 2))
     closed = public_holidays(region, years)
     holiday = _flag(days, closed)
-    weekdays = np.eye(7)[days.dayofweek] * (1 - holiday)[:, None]
-    angle = 2 * np.pi * (days.dayofyear.to_numpy() - 1) / 365.25
+    weekdays = np.eye(7)[days.day_of_week] * (1 - holiday)[:, None]
+    angle = 2 * np.pi * (days.day_of_year.to_numpy() - 1) / 365.25
     columns = [
         holiday,
         _flag(days + pd.Timedelta(days=1), closed),

@@ -108,7 +108,7 @@ def choose_series(
     path); for one that works on what is stored, all of `stored`, the ids of series with readings.
 
     Raises:
-        SettingsError: an unknown id or source, or a path that does not belong to exactly one series.
+        SettingsError: an unknown id or source, a path that does not belong to exactly one series, or that is not there.
     """
     if path is not None and source is None and not series_ids:
         source = "csv"
@@ -129,6 +129,8 @@ def choose_series(
             raise SettingsError(
                 f"--path belongs to one csv series, not to {', '.join(given.id for given in wanted)}", "name one with --series"
             )
+        if not path.expanduser().exists():
+            raise SettingsError(f"no such file: {path}", "correct --path")
         return [wanted[0].model_copy(update={"options": {**wanted[0].options, "path": str(path.expanduser().absolute())}})]
     if source is None and not series_ids:
         ready = [given for given in wanted if (given.id in stored if stored is not None else _is_complete(given))]

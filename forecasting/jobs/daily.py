@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from forecasting.errors import FortnightError, HistoryError, SettingsError
+from forecasting.errors import FortnightError, SettingsError
 from forecasting.jobs import Progress, silent
 from forecasting.jobs.ingest import ingest
 from forecasting.jobs.publish import publish
@@ -24,8 +24,8 @@ STEPS: Mapping[str, Callable[[Service, SeriesSettings, datetime, Progress], obje
 """In order. Each stands on data at rest, so the next may be tried when one fails: a failed ingest makes a forecast staler, not
 absent, and a failed retrain leaves the old champion."""
 
-HOPELESS = (SettingsError, HistoryError)
-"""After these, the steps that follow would fail for the same reason."""
+HOPELESS = SettingsError
+"""After it, the steps that follow would fail for the same reason."""
 
 
 def daily(service: Service, given: SeriesSettings, as_of: datetime, progress: Progress = silent) -> None:

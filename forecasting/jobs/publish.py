@@ -58,7 +58,9 @@ def publish(service: Service, given: SeriesSettings, as_of: datetime, progress: 
     model = load(service, version)
     require_recent(history, as_of, model.spec.past_days, model.spec.horizon_days)
     forecast = forecast_frame(model, history)
-    published = service.store.forecasts.publish(forecast, version, history.origin, as_of, history.fingerprint, series.unit)
+    published = service.store.forecasts.publish(
+        forecast, model.spec.horizon_days, version, history.origin, as_of, history.fingerprint, series.unit
+    )
     figure = plotting.forecast_picture(history, forecast, f"{version.model_name} version {version.version}")
     picture = plotting.save(figure, service.picture(series, history.origin))
     progress("publishing", 1, 1)

@@ -95,7 +95,7 @@ class CsvSource:
                     convert_options=csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
                 )
         except FileNotFoundError:
-            raise SourceError(f"no such file: {path}", "correct --path") from None
+            raise SourceError(f"no such file: {path}", "correct the path, or bring the file back") from None
         except IsADirectoryError:
             raise SourceError(f"{path} is a folder", "give the path of one CSV file") from None
         except PermissionError:

@@ -84,14 +84,14 @@ class SimulatedSource:
 
     def _temperature(self, local: pd.DatetimeIndex, weather: np.ndarray) -> np.ndarray:
         hour = local.hour + local.minute / 60
-        season = np.cos(2 * np.pi * (local.dayofyear - self.options.warmest_day_of_year) / 365.25)
+        season = np.cos(2 * np.pi * (local.day_of_year - self.options.warmest_day_of_year) / 365.25)
         return np.asarray(self.options.mean_c + 6 * season + 4.5 * np.cos(2 * np.pi * (hour - 15.5) / 24) + 4.2 * weather)
 
     def _demand_mw(
         self, local: pd.DatetimeIndex, temperature: np.ndarray, holiday: np.ndarray, level: np.ndarray, noise: np.ndarray
     ) -> np.ndarray:
         hour = np.asarray(local.hour + local.minute / 60)
-        weekday = np.asarray(local.dayofweek)
+        weekday = np.asarray(local.day_of_week)
         idle = holiday | (weekday == 6)
         working = np.where(idle, 0.0, np.where(weekday == 5, 0.3, 1.0))
         morning = np.exp(-(((hour - 9.5) / 3.5) ** 2))

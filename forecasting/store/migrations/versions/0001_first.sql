@@ -121,11 +121,13 @@ CREATE TABLE fortnight.forecast_value (
     lead                smallint NOT NULL CHECK (lead > 0),
     target_start        timestamptz NOT NULL,
     target_end          timestamptz NOT NULL CHECK (target_end > target_start),
-    mean                double precision NOT NULL CHECK (mean > '-infinity' AND mean < 'infinity'),
-    q10                 double precision NOT NULL CHECK (q10 > '-infinity'),
-    q50                 double precision NOT NULL CHECK (q50 >= q10),
-    q90                 double precision NOT NULL CHECK (q90 >= q50 AND q90 < 'infinity'),
-    PRIMARY KEY (issue_id, lead)
+    mean                double precision NOT NULL,
+    q10                 double precision NOT NULL,
+    q50                 double precision NOT NULL,
+    q90                 double precision NOT NULL,
+    PRIMARY KEY (issue_id, lead),
+    CONSTRAINT forecast_is_finite CHECK (mean > '-infinity' AND mean < 'infinity' AND q10 > '-infinity' AND q90 < 'infinity'),
+    CONSTRAINT quantiles_ascend CHECK (q10 <= q50 AND q50 <= q90)
 );
 
 -- One row an episode: opened once, resolved once.

@@ -1,0 +1,129 @@
+"""Real servers for every test: the embedded PostgreSQL, and one from the distribution with TCP and passwords."""
+
+import itertools
+import os
+import secrets
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from forecasting.settings import Settings, load_settings
+from forecasting.store import Store, embedded
+from tests.servers import find_postgres_binaries, run_tcp_server
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+VICTORIA = CHECKOUT.parent / "shared" / "data" / "vic_elec.csv.gz"
+TEMPLATE = "fortnight_template"
+numbers = itertools.count()
+
+
+def need(present: object, what: str) -> None:
+    """Skip a test whose means are missing here; where nothing may be skipped, fail it."""
+    if not present:
+        (pytest.fail if os.environ.get("TESTS_MUST_NOT_SKIP") else pytest.skip)(f"needs {what}")
+
+
+@pytest.fixture(scope="session")
+def vic_csv() -> Path:
+    """The real half-hourly demand of Victoria, 2012 to 2014."""
+    need(VICTORIA.is_file(), f"the file {VICTORIA}")
+    return VICTORIA
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A state folder with a path short enough for a Postgres socket; whatever runs in it is stopped."""
+    path = Path(tempfile.mkdtemp(prefix="fn-"))
+    yield path
+    embedded.stop(path)
+    shutil.rmtree(path)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A PostgreSQL server with an account that may create databases."""
+
+    kind: str
+    dsn: Callable[[str], str]
+
+    def execute(self, command: str) -> None:
+        with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
+            connection.execute(command)
+
+
+@pytest.fixture(scope="session", params=["embedded", "tcp"])
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """Each test that asks for it runs on both kinds of server."""
+    home = Path(tempfile.mkdtemp(prefix="fn-"))
+    if request.param == "embedded":
+        dsn = embedded.ensure_running(home)
+        yield Server("embedded", lambda database: make_conninfo(dsn, dbname=database))
+        embedded.stop(home)
+    else:
+        binaries = find_postgres_binaries()
+        need(binaries, "a PostgreSQL server, 15 or later, from the distribution")
+        assert binaries is not None
+        with run_tcp_server(binaries, home, password=secrets.token_urlsafe(12)) as address:
+            yield Server("tcp", lambda database: make_conninfo(address, dbname=database))
+    shutil.rmtree(home)
+
+
+@pytest.fixture(scope="session")
+def template(server: Server) -> str:
+    """The name of a migrated, empty database."""
+    server.execute(f"CREATE DATABASE {TEMPLATE}")
+    Store(server.dsn(TEMPLATE)).connection.close()
+    return TEMPLATE
+
+
+@pytest.fixture
+def dsn(server: Server, template: str) -> Iterator[str]:
+    """A migrated database of the test's own."""
+    name = f"test_{next(numbers)}"
+    server.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield server.dsn(name)
+    server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def empty_dsn(server: Server) -> Iterator[str]:
+    """A database without any of our schema."""
+    name = f"test_{next(numbers)}"
+    server.execute(f"CREATE DATABASE {name}")
+    yield server.dsn(name)
+    server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def store(dsn: str) -> Iterator[Store]:
+    with Store(dsn) as opened:
+        yield opened
+
+
+@pytest.fixture
+def settings(dsn: str, folder: Path) -> Settings:
+    """Quick training on the test's own database and state folder."""
+    return load_settings(home=folder, database_url=dsn, training={"epochs": 2}, git_sha="0" * 40)
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[None]:
+    """One Prefect server for the whole test run, with a database of its own."""
+    home = Path(tempfile.mkdtemp(prefix="fn-"))
+    os.environ["PREFECT_HOME"] = str(home)
+    import flows  # noqa: F401 - sets Prefect's environment, which is read at its first import
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Prefect's own deprecations
+        from prefect.testing.utilities import prefect_test_harness
+
+        with prefect_test_harness(server_startup_timeout=120):
+            yield
+    shutil.rmtree(home, ignore_errors=True)

@@ -1,0 +1,161 @@
+"""One reading's way, from the source to what consumers see, with real files and servers."""
+
+import csv
+import gzip
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from forecasting.artefact import CARD, WEIGHTS
+from forecasting.domain import parse_as_of
+from forecasting.errors import HistoryError, WeightsError
+from forecasting.jobs.daily import daily
+from forecasting.jobs.history import known_history
+from forecasting.jobs.publish import publish
+from forecasting.service import Service, choose_series, demand_series, open_service
+from forecasting.settings import SeriesSettings, Settings
+
+LAST_INTERVAL = "2013-12-31T12:30:00Z"  # 23:30 in Melbourne
+
+
+def rows_of(path: Path) -> list[list[str]]:
+    with gzip.open(path, "rt", newline="") as file:
+        return list(csv.reader(file))
+
+
+def written(rows: list[list[str]], path: Path) -> Path:
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+def given_of(settings: Settings, path: Path) -> SeriesSettings:
+    return choose_series(settings, path=path)[0]
+
+
+def run(service: Service, path: Path, as_of: str) -> SeriesSettings:
+    given = given_of(service.settings, path)
+    daily(service, given, parse_as_of(as_of, demand_series(given).zone))
+    return given
+
+
+def test_a_reading_is_followed_to_the_forecast(settings: Settings, vic_csv: Path) -> None:
+    with open_service(settings) as service:
+        run(service, vic_csv, "2014-01-01")
+        execute = service.store.connection.execute
+
+        told = next(row for row in rows_of(vic_csv) if row[0] == LAST_INTERVAL)
+        query = "SELECT value, known_at FROM published.demand_as_of(%s) WHERE interval_start = %s"
+        start = datetime(2013, 12, 31, 12, 30, tzinfo=UTC)
+        assert execute(query, (datetime(2013, 12, 31, 12, 59, tzinfo=UTC), start)).fetchall() == []
+        assert execute(query, (datetime(2013, 12, 31, 13, tzinfo=UTC), start)).fetchall() == [
+            (float(told[1]), datetime(2013, 12, 31, 13, tzinfo=UTC))
+        ]
+
+        rows = service.store.forecasts.latest("vic", "daily")
+        assert [row.lead for row in rows] == list(range(1, 15))
+        assert {(row.target_end - row.target_start).total_seconds() for row in rows} == {86400.0}
+        assert rows[0].target_start == rows[0].origin == datetime(2013, 12, 31, 13, tzinfo=UTC)
+        assert all(row.q10 <= row.q50 <= row.q90 and row.q10 < row.mean < row.q90 for row in rows)
+
+        registry = service.registry
+        assert registry.champion(rows[0].model_name) == rows[0].model_version
+        artefact = registry.fetch(rows[0].mlflow_run_id)
+        version = service.store.versions.by_number(rows[0].model_name, rows[0].model_version)
+        assert version is not None
+        assert hashlib.sha256(artefact.weights).hexdigest() == version.weights_sha256
+        losses = execute("SELECT forecaster FROM fortnight.validation_score ORDER BY 1").fetchall()
+        assert losses == [("candidate",), ("weekly_naive",)]
+
+
+def test_the_same_day_twice_changes_nothing(settings: Settings, vic_csv: Path) -> None:
+    counted = """
+        SELECT (SELECT count(*) FROM fortnight.reading), (SELECT count(*) FROM fortnight.model_version),
+               (SELECT count(*) FROM fortnight.forecast_issue), (SELECT count(*) FROM fortnight.forecast_value)
+    """
+    with open_service(settings) as service:
+        run(service, vic_csv, "2014-01-01")
+        once = service.store.connection.execute(counted).fetchone()
+        run(service, vic_csv, "2014-01-01")
+        assert service.store.connection.execute(counted).fetchone() == once
+        assert once is not None
+        assert once[1:] == (1, 1, 14)
+
+
+def test_nothing_after_the_as_of_time_enters_a_forecast(settings: Settings, vic_csv: Path, folder: Path) -> None:
+    rows = rows_of(vic_csv)
+    noise = np.random.default_rng(0)
+    altered = [
+        row if row[0] <= LAST_INTERVAL or row[0] == "interval_start" else [row[0], f"{noise.uniform(1, 9000):.3f}", row[2], row[3]]
+        for row in rows
+    ]
+    forecasts = []
+    with open_service(settings) as service:
+        for path in (vic_csv, written(altered, folder / "altered.csv")):
+            run(service, path, "2014-01-01")
+            forecasts.append(service.store.forecasts.latest("vic", "daily"))
+        assert forecasts[0] == forecasts[1], "the same history: nothing new was published"
+        run(service, folder / "altered.csv", "2014-01-02")
+        assert service.store.forecasts.latest("vic", "daily") != forecasts[0]
+
+
+def test_a_correction_is_a_new_version_and_makes_a_new_forecast(settings: Settings, vic_csv: Path, folder: Path) -> None:
+    corrected = [[row[0], "9000", *row[2:]] if row[0] == LAST_INTERVAL else row for row in rows_of(vic_csv)]
+    with open_service(settings) as service:
+        given = run(service, vic_csv, "2014-01-01")
+        first = service.store.forecasts.latest("vic", "daily")
+        later = "2014-01-01T06:00+11:00"
+        run(service, written(corrected, folder / "corrected.csv"), later)
+        second = service.store.forecasts.latest("vic", "daily")
+        assert second[0].origin == first[0].origin
+        assert second[0].mean != first[0].mean
+
+        series = demand_series(given)
+        then = known_history(service, series, parse_as_of("2014-01-01", series.zone))
+        now = known_history(service, series, parse_as_of(later, series.zone))
+        assert now.energy_mwh[-1] > then.energy_mwh[-1] + 5000
+        assert (now.energy_mwh[:-1] == then.energy_mwh[:-1]).all()
+
+
+def test_a_replayed_past_is_not_forecast_by_a_later_model(settings: Settings, vic_csv: Path) -> None:
+    with open_service(settings) as service:
+        given = run(service, vic_csv, "2014-06-01")
+        run(service, vic_csv, "2014-01-01")
+        series = demand_series(given)
+        report = publish(service, given, parse_as_of("2014-01-01", series.zone))
+        assert report.version.as_of == parse_as_of("2014-01-01", series.zone)
+        assert service.registry.champion(report.version.model_name) == 1, "the alias stays with the newest knowledge"
+        assert service.store.forecasts.latest("vic", "daily")[0].readings_as_of == parse_as_of("2014-06-01", series.zone)
+
+
+def test_an_alias_moved_by_hand_is_respected(settings: Settings, vic_csv: Path) -> None:
+    with open_service(settings) as service:
+        run(service, vic_csv, "2014-01-01")
+        given = run(service, vic_csv, "2014-01-02")
+        newest = service.store.forecasts.latest("vic", "daily")[0]
+        other = 3 - newest.model_version
+        service.registry.move_champion(newest.model_name, other)
+        publish(service, given, newest.readings_as_of)
+        assert service.store.forecasts.latest("vic", "daily")[0].model_version == other
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, CARD])
+def test_tampered_models_are_refused(settings: Settings, vic_csv: Path, name: str) -> None:
+    with open_service(settings) as service:
+        given = run(service, vic_csv, "2014-01-01")
+        for path in settings.home.rglob(name):
+            content = bytearray(path.read_bytes())
+            content[len(content) // 2] ^= 1
+            path.write_bytes(content)
+        with pytest.raises(WeightsError, match=name):
+            publish(service, given, parse_as_of("2014-01-01", demand_series(given).zone))
+
+
+def test_stale_readings_do_not_make_a_forecast_of_the_past(settings: Settings, vic_csv: Path) -> None:
+    with open_service(settings) as service:
+        given = run(service, vic_csv, "2014-12-31")
+        with pytest.raises(HistoryError, match="would lie before the as-of time"):
+            publish(service, given, parse_as_of("2015-02-01", demand_series(given).zone))

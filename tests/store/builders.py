@@ -1,0 +1,69 @@
+"""Series, batches and model versions for store tests."""
+
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+
+from forecasting.domain import Quantity, Series
+from forecasting.frames import Batch, readings_frame, rejected_frame
+from forecasting.store.versions import NewVersion, ScoreRow
+
+HALF_HOUR = timedelta(minutes=30)
+START = datetime(2014, 1, 1, tzinfo=UTC)
+
+
+def series(series_id: str = "vic", delay: timedelta = timedelta(0)) -> Series:
+    return Series(
+        series_id, "Victoria", "AU-VIC", "Australia/Melbourne", HALF_HOUR, "csv", simulated=False, publication_delay=delay
+    )
+
+
+def batch(values: dict[int, float], rejected: list[tuple[str, dict[str, str]]] | None = None) -> Batch:
+    """Demand readings by number of half-hours after START."""
+    starts = pd.DatetimeIndex([START + n * HALF_HOUR for n in sorted(values)], tz="UTC")
+    return Batch(Quantity.DEMAND, readings_frame(starts, pd.array([values[n] for n in sorted(values)])), rejected_frame(rejected))
+
+
+def at(half_hours: float) -> datetime:
+    return START + half_hours * HALF_HOUR
+
+
+def new_version(
+    series_key: int, version: int = 1, as_of: datetime = START, *, promoted: bool = True, key: str | None = None
+) -> NewVersion:
+    return NewVersion(
+        series_key=series_key,
+        resolution="daily",
+        retrain_key=key or f"key {version}",
+        as_of=as_of,
+        model_name="fortnight-vic-daily",
+        version=version,
+        family="seq2seq_attention",
+        mlflow_run_id=f"run{version}",
+        weights_sha256="a" * 64,
+        card_sha256="b" * 64,
+        history_sha256="c" * 64,
+        git_sha="d" * 40,
+        promoted=promoted,
+        reason="because",
+    )
+
+
+def score_row(forecaster: str, pinball_mwh: float, version: int | None = None) -> ScoreRow:
+    return ScoreRow(forecaster, version, START.date(), START.date(), 10, pinball_mwh, 4.0, 0.8, 0.8)
+
+
+def forecast(leads: int = 14) -> pd.DataFrame:
+    """A valid forecast frame from START on."""
+    starts = [START + timedelta(days=k) for k in range(leads)]
+    return pd.DataFrame(
+        {
+            "lead": range(1, leads + 1),
+            "target_start": starts,
+            "target_end": [start + timedelta(days=1) for start in starts],
+            "mean": 100.0,
+            "q10": 90.0,
+            "q50": 99.0,
+            "q90": 110.0,
+        }
+    )

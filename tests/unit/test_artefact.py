@@ -1,0 +1,114 @@
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forecasting import calendar
+from forecasting.artefact import Artefact, pack, unpack
+from forecasting.errors import WeightsError
+from forecasting.models import MODELS
+from forecasting.predicting import FittedModel
+from tests.unit.builders import OPTIONS, make_history, make_model, make_split, seasonal
+
+HISTORY = make_history(seasonal(300))
+
+
+def packed(family: str = "seq2seq_attention") -> tuple[FittedModel, Artefact]:
+    model = make_model(family, HISTORY).calibrated(HISTORY, make_split(HISTORY).validation)
+    return model, pack(model, OPTIONS[family], {"series": "test"})
+
+
+def unpacked(artefact: Artefact) -> FittedModel:
+    return unpack(artefact, artefact.weights_sha256, artefact.card_sha256)
+
+
+def with_card(artefact: Artefact, **changes: object) -> Artefact:
+    """An artefact whose card says something else."""
+    return Artefact(artefact.weights, json.dumps({**json.loads(artefact.card), **changes}).encode())
+
+
+def flipped(content: bytes, place: float, mask: int) -> bytes:
+    """Some bits of one byte flipped; `place` from 0 to 1."""
+    at = int(place * (len(content) - 1))
+    return content[:at] + bytes([content[at] ^ mask]) + content[at + 1 :]
+
+
+@pytest.mark.parametrize("family", MODELS)
+def test_a_round_trip_gives_the_same_forecasts_to_the_last_bit(family: str) -> None:
+    model, artefact = packed(family)
+    again = unpacked(artefact)
+    positions = np.arange(14, 301)
+    np.testing.assert_array_equal(again.quantiles_mwh(HISTORY, positions), model.quantiles_mwh(HISTORY, positions))
+    assert (again.family, again.spec, again.scaler, again.widening) == (model.family, model.spec, model.scaler, model.widening)
+
+
+def test_packing_twice_gives_the_same_bytes() -> None:
+    assert packed()[1] == packed()[1]
+
+
+PACKED = packed()[1]
+
+
+@given(place=st.floats(0, 1), mask=st.integers(1, 255))
+def test_any_flipped_bit_of_the_weights_is_noticed(place: float, mask: int) -> None:
+    broken = Artefact(flipped(PACKED.weights, place, mask), PACKED.card)
+    with pytest.raises(WeightsError, match=r"weights\.safetensors has digest .*; retrain"):
+        unpack(broken, PACKED.weights_sha256, PACKED.card_sha256)
+
+
+@given(place=st.floats(0, 1), mask=st.integers(1, 255))
+def test_any_flipped_bit_of_the_card_is_noticed(place: float, mask: int) -> None:
+    broken = Artefact(PACKED.weights, flipped(PACKED.card, place, mask))
+    with pytest.raises(WeightsError, match=r"card\.json has digest .*; retrain"):
+        unpack(broken, PACKED.weights_sha256, PACKED.card_sha256)
+
+
+@pytest.mark.parametrize("size", [0, 1, len(PACKED.weights) - 1])
+def test_cut_off_weights_are_noticed(size: int) -> None:
+    with pytest.raises(WeightsError, match="digest"):
+        unpack(Artefact(PACKED.weights[:size], PACKED.card), PACKED.weights_sha256, PACKED.card_sha256)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"features": [*calendar.FEATURES, "moon"]},
+        {"features": list(reversed(calendar.FEATURES))},
+        {"quantiles": [0.05, 0.5, 0.95]},
+        {"format": 2},
+    ],
+)
+def test_a_model_made_for_something_else_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(WeightsError, match="made for other features or quantiles"):
+        unpacked(with_card(PACKED, **changes))
+
+
+def test_weights_that_do_not_fit_the_card_are_refused() -> None:
+    with pytest.raises(WeightsError, match="do not fit"):
+        unpacked(with_card(PACKED, options={**OPTIONS["seq2seq_attention"], "hidden": 9}))
+
+
+def test_weights_of_another_family_are_refused() -> None:
+    with pytest.raises(WeightsError, match="do not fit"):
+        unpacked(with_card(PACKED, family="weekly_naive", options=OPTIONS["weekly_naive"]))
+
+
+def test_weights_that_are_no_safetensors_are_refused() -> None:
+    with pytest.raises(WeightsError, match="do not fit"):
+        unpacked(Artefact(b"not weights", PACKED.card))
+
+
+@pytest.mark.parametrize("changes", [{"family": "a_family_of_the_past"}, {"options": {"an_option_of_the_past": 1}}])
+def test_a_model_of_a_family_or_option_that_is_no_more_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(WeightsError):
+        unpacked(with_card(PACKED, **changes))
+
+
+def test_the_card_can_be_read_by_a_person() -> None:
+    card = json.loads(PACKED.card)
+    assert card["family"] == "seq2seq_attention"
+    assert card["options"] == OPTIONS["seq2seq_attention"]
+    assert card["provenance"] == {"series": "test"}
+    assert PACKED.card.count(b"\n") > 10

@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from forecasting import plotting
+from forecasting.history import History
+from forecasting.predicting import forecast_frame
+from forecasting.training import Epoch
+from tests.unit.builders import make_history, make_model, make_series, make_split, seasonal
+
+PNG = b"\x89PNG\r\n\x1a\n"
+EPOCHS = [Epoch(number, 3, 1 / number, 1.1 / number) for number in (1, 2, 3)]
+
+
+def history_of(simulated: bool = False, filled: tuple[int, ...] = ()) -> History:
+    series = make_series("simulated" if simulated else "vic", simulated=simulated)
+    return make_history(seasonal(300), filled=filled, series=series)
+
+
+def forecast_picture(history: History) -> Figure:
+    return plotting.forecast_picture(history, forecast_frame(make_model("weekly_naive", history), history), "model version 7")
+
+
+def losses_picture(history: History) -> Figure:
+    return plotting.losses_picture(EPOCHS, history.series)
+
+
+def validation_picture(history: History) -> Figure:
+    positions = make_split(history).validation.positions
+    quantiles = make_model("weekly_naive", history).quantiles_mwh(history, positions)
+    return plotting.validation_picture(history, positions, quantiles, quantiles[..., 1])
+
+
+PICTURES = [forecast_picture, losses_picture, validation_picture]
+
+
+def words(figure: Figure) -> str:
+    axes = figure.axes[0]
+    return " ".join([figure.get_suptitle(), axes.get_title(loc="left"), *(text.get_text() for text in axes.texts)])
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_a_picture_of_a_simulated_series_says_so(picture: object) -> None:
+    assert callable(picture)
+    simulated, real = picture(history_of(simulated=True)), picture(history_of())
+    assert simulated.get_suptitle().startswith("SIMULATED, not real. ")
+    assert "SIMULATED" in [text.get_text() for text in simulated.axes[0].texts]  # across the picture, should the title be cut off
+    assert "SIMULATED" not in words(real)
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_a_picture_is_written_whole(picture: object, tmp_path: Path) -> None:
+    assert callable(picture)
+    path = tmp_path / "pictures" / "vic-2014-01-01.png"
+    assert plotting.save(picture(history_of()), path) == path
+    assert path.read_bytes().startswith(PNG)
+    assert [file.name for file in path.parent.iterdir()] == ["vic-2014-01-01.png"]
+
+
+def test_a_picture_replaces_an_earlier_one(tmp_path: Path) -> None:
+    path = tmp_path / "picture.png"
+    path.write_bytes(b"old")
+    plotting.save(losses_picture(history_of()), path)
+    assert path.read_bytes().startswith(PNG)
+
+
+def test_filled_days_are_shown_as_missing() -> None:
+    labels = {line.get_label(): line for line in forecast_picture(history_of(filled=(280, 290))).axes[0].lines}
+    missing = labels["missing, a week earlier shown"]
+    assert len(missing.get_xdata()) == 2
+    assert not any("missing" in str(line.get_label()) for line in forecast_picture(history_of(filled=(10,))).axes[0].lines)
+
+
+def test_the_forecast_picture_shows_the_forecast() -> None:
+    history = history_of()
+    forecast = forecast_frame(make_model("weekly_naive", history), history)
+    figure = forecast_picture(history)
+    lines = {line.get_label(): line for line in figure.axes[0].lines}
+    np.testing.assert_allclose(lines["median"].get_ydata(), forecast["q50"] / 1000)
+    np.testing.assert_allclose(lines["observed"].get_ydata(), history.energy_mwh[-42:] / 1000)
+    assert "model version 7; last observed day Fri 26 Oct 2012" in words(figure)

@@ -1,0 +1,172 @@
+from pathlib import Path
+
+import pytest
+
+from forecasting.errors import SettingsError
+from forecasting.settings import Settings, load_settings
+
+SERIES = """
+[[series]]
+id = "north"
+name = "North"
+region = "DE"
+time_zone = "Europe/Berlin"
+source = "csv"
+"""
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty state folder, and no settings from outside."""
+    import os
+
+    for variable in os.environ:
+        if variable.startswith("FORTNIGHT_"):
+            monkeypatch.delenv(variable)
+    monkeypatch.setenv("FORTNIGHT_HOME", str(tmp_path))
+    return tmp_path
+
+
+def write(home: Path, text: str) -> Path:
+    path = home / "fortnight.toml"
+    path.write_text(text)
+    return path
+
+
+def refusal(**overrides: object) -> SettingsError:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(**overrides)
+    assert str(caught.value) == f"{caught.value.problem}; {caught.value.remedy}"
+    assert caught.value.remedy
+    return caught.value
+
+
+def test_defaults_need_no_file(home: Path) -> None:
+    settings = load_settings()
+    assert settings.home == home
+    assert settings.training.epochs > 0
+    assert [series.id for series in settings.series] == ["simulated", "vic"]
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load_settings().home = Path("elsewhere")
+
+
+def test_the_file_goes_before_the_defaults(home: Path) -> None:
+    write(home, f"[training]\nepochs = 3\n{SERIES}")
+    settings = load_settings()
+    assert settings.training.epochs == 3
+    assert settings.training.batch_size == Settings.model_fields["training"].default.batch_size
+    assert [series.id for series in settings.series] == ["north"]
+
+
+def test_the_environment_goes_before_the_file_key_by_key(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(home, "[training]\nepochs = 3\nbatch_size = 7\n")
+    monkeypatch.setenv("FORTNIGHT_TRAINING__EPOCHS", "5")
+    settings = load_settings()
+    assert (settings.training.epochs, settings.training.batch_size) == (5, 7)
+
+
+def test_another_config_file_can_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "other.toml"
+    path.write_text("[model]\nhidden = 5\n")
+    monkeypatch.setenv("FORTNIGHT_CONFIG", str(path))
+    assert load_settings().model.hidden == 5
+
+
+def test_home_can_be_set_in_a_config_file_that_lies_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "other.toml"
+    path.write_text('home = "/var/lib/fortnight"\n')
+    monkeypatch.delenv("FORTNIGHT_HOME")
+    monkeypatch.setenv("FORTNIGHT_CONFIG", str(path))
+    assert load_settings().home == Path("/var/lib/fortnight")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "named"),
+    [
+        ("FORTNIGHT_EPOCHS", "3", "FORTNIGHT_EPOCHS"),
+        ("FORTNIGHT_HOMES", "/tmp", "FORTNIGHT_HOMES"),  # noqa: S108
+        ("FORTNIGHT_TRAINING__EPOCH", "3", "training.epoch"),
+        ("FORTNIGHT_TRAINING__EPOCHS", "many", "training.epochs"),
+        ("FORTNIGHT_TRAINING__EPOCHS", "0", "training.epochs"),
+        ("FORTNIGHT_TRAINING", "{", "training"),
+        ("FORTNIGHT_MODEL__FAMILY", "arima", "model.family"),
+        ("FORTNIGHT_MODEL__HORIZON_DAYS", "15", "model.horizon_days"),
+        ("FORTNIGHT_SERIES", "[{}]", "series.0"),
+    ],
+)
+def test_a_wrong_environment_variable_is_refused(variable: str, value: str, named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, value)
+    assert named in refusal().problem
+
+
+def test_an_unknown_variable_is_answered_with_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORTNIGHT_DATABSE_URL", "postgresql://localhost/x")
+    assert "FORTNIGHT_DATABASE_URL" in refusal().remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("epochs = 3", "epochs"),
+        ("[training]\nepoch = 3", "training.epoch"),
+        ("[traning]\nepochs = 3", "traning"),
+        (SERIES + "colour = 'red'", "series.0.colour"),
+        (SERIES.replace("Europe/Berlin", "Europe/Bärlin"), "Europe/Bärlin"),
+        (SERIES.replace("Europe/Berlin", "../../etc/passwd"), "../../etc/passwd"),
+        (SERIES.replace("Europe/Berlin", ""), "series.0.time_zone"),
+        (SERIES.replace('"north"', '"North Sea"'), "series.0.id"),
+        (SERIES + "interval_minutes = 7", "7 minutes do not divide a day"),
+        (SERIES + SERIES, "series id 'north' is given twice"),
+        ("[training", "fortnight.toml"),
+        ("training = 3", "training"),
+    ],
+)
+def test_a_wrong_file_is_refused(home: Path, text: str, named: str) -> None:
+    path = write(home, text)
+    error = refusal()
+    assert named in error.problem
+    assert str(path) in error.problem + error.remedy
+
+
+def test_a_config_file_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORTNIGHT_CONFIG", str(tmp_path / "missing.toml"))
+    error = refusal()
+    assert "missing.toml" in error.problem
+    assert "unset it" in error.remedy
+
+
+def test_an_override_goes_before_everything(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(home, "git_sha = 'from the file'")
+    monkeypatch.setenv("FORTNIGHT_GIT_SHA", "from the environment")
+    assert load_settings(git_sha="given").git_sha == "given"
+    assert "git_sh" in refusal(git_sh="given").problem
+
+
+@pytest.mark.parametrize("reference", ["[8, 63]", "[8, 8]", "[-1, -5]"])
+def test_a_drift_reference_that_holds_no_day_is_refused(home: Path, reference: str) -> None:
+    write(home, f"[drift]\nreference_days = {reference}")
+    assert "reference_days" in refusal().problem
+
+
+def test_an_alarm_that_could_never_ring_is_refused(home: Path) -> None:
+    write(home, "[drift]\nrecent = 2\nneeded = 3")
+    assert "needed" in refusal().problem
+
+
+@pytest.mark.parametrize("show", [repr, str, Settings.model_dump_json])
+def test_the_database_password_is_not_shown(show: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORTNIGHT_DATABASE_URL", "postgresql://me:sesame@db/forecasts")
+    settings = load_settings()
+    assert settings.database_url is not None
+    assert "sesame" in settings.database_url.get_secret_value()
+    assert callable(show)
+    assert "sesame" not in show(settings)
+
+
+def test_no_message_shows_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORTNIGHT_DATABASE_URL", "postgresql://me:sesame@db/forecasts")
+    monkeypatch.setenv("FORTNIGHT_MLFLOW_TRACKING_URI", "https://me:sesame@mlflow")
+    assert "sesame" not in str(refusal(git_sh="a key that does not exist"))
