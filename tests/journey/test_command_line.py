@@ -8,8 +8,6 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-
 from forecasting.registry import Registry
 from forecasting.store import Store, embedded
 

@@ -44,11 +44,12 @@ def test_a_failing_run_lets_go(store: Store) -> None:
 def test_a_broken_connection_lets_go(store: Store) -> None:
     holder = store.hold("vic")
     holder.__enter__()
-    held = "SELECT pid FROM pg_stat_activity WHERE state = 'idle in transaction' AND query LIKE '%FOR UPDATE NOWAIT%' AND datname = current_database()"
+    held = """SELECT pid FROM pg_stat_activity WHERE state = 'idle in transaction' AND query LIKE '%FOR UPDATE NOWAIT%'
+              AND datname = current_database()"""
     row = store.connection.execute(held).fetchone()
     assert row is not None
     store.connection.execute("SELECT pg_terminate_backend(%s, 5000)", row)
     with store.hold("vic"):
         pass
-    with pytest.raises(Exception, match="terminat|closed|lost"):
+    with pytest.raises(Exception, match=r"terminat|closed|lost"):
         holder.__exit__(None, None, None)

@@ -71,7 +71,7 @@ def test_a_path_too_long_for_a_socket_is_refused(folder: Path) -> None:
 
 def test_a_file_in_the_place_of_the_folder_is_refused(folder: Path) -> None:
     (folder / "home").write_text("not a folder")
-    with pytest.raises(StoreError, match="Postgres cannot live in .*home.*; set FORTNIGHT_HOME"):
+    with pytest.raises(StoreError, match=r"Postgres cannot live in .*home.*; set FORTNIGHT_HOME"):
         embedded.ensure_running(folder / "home")
 
 

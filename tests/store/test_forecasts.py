@@ -1,6 +1,7 @@
 """Published forecasts: whole or not at all, and never twice."""
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pandas as pd
 import pytest
@@ -36,7 +37,7 @@ def test_a_forecast_is_seen_whole(store: Store, version: ModelVersion) -> None:
     rows = store.forecasts.latest("vic", "daily")
     assert [row.lead for row in rows] == list(range(1, 15))
     assert rows[0].target_start == rows[0].origin == START
-    assert all(after.target_start == before.target_end for before, after in zip(rows, rows[1:], strict=False))
+    assert all(after.target_start == before.target_end for before, after in pairwise(rows))
     assert (rows[0].model_name, rows[0].model_version, rows[0].mlflow_run_id) == ("fortnight-vic-daily", 1, "run1")
     assert rows[0].readings_as_of == START + timedelta(hours=6)
 
@@ -104,10 +105,7 @@ def test_forecast_latest_has_the_columns_that_consumers_rely_on(store: Store) ->
         cursor.execute("SELECT * FROM published.forecast_latest")
         assert cursor.description is not None
         names = [column.name for column in cursor.description]
-    assert (
-        names
-        == (
-            "series_id resolution target_start target_end lead mean q10 q50 q90 unit issued_at origin "
-            "model_name model_version mlflow_run_id readings_as_of"
-        ).split()
+    assert " ".join(names) == (
+        "series_id resolution target_start target_end lead mean q10 q50 q90 unit issued_at origin "
+        "model_name model_version mlflow_run_id readings_as_of"
     )

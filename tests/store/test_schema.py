@@ -31,7 +31,7 @@ def test_several_first_runs_at_once_migrate_once(empty_dsn: str) -> None:
 def test_a_newer_schema_is_not_touched(dsn: str) -> None:
     with connect(dsn) as connection:
         connection.execute("UPDATE public.schema_version SET version_num = '9999'")
-    with pytest.raises(StoreError, match="schema 9999.*upgrade fortnight"):
+    with pytest.raises(StoreError, match=r"schema 9999.*upgrade fortnight"):
         Store(dsn)
 
 
@@ -39,7 +39,7 @@ def test_a_user_without_rights_is_told_what_to_do(empty_dsn: str) -> None:
     with connect(empty_dsn) as connection:
         connection.execute("DROP ROLE IF EXISTS weak")
         connection.execute("CREATE ROLE weak LOGIN PASSWORD 'weak'")
-    with pytest.raises(StoreError, match="may not create the schema.*as the owner"):
+    with pytest.raises(StoreError, match=r"may not create the schema.*as the owner"):
         Store(make_conninfo(empty_dsn, user="weak", password="weak"))
 
 
@@ -69,6 +69,9 @@ def test_sessions_are_in_utc(store: Store) -> None:
 
 def test_public_sees_nothing(store: Store) -> None:
     rows = store.connection.execute(
-        "SELECT nspname FROM pg_namespace WHERE nspname IN ('fortnight', 'published') AND has_schema_privilege('public', oid, 'USAGE')"
+        """
+        SELECT nspname FROM pg_namespace
+        WHERE nspname IN ('fortnight', 'published') AND has_schema_privilege('public', oid, 'USAGE')
+        """
     ).fetchall()
     assert rows == []
