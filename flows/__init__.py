@@ -3,9 +3,11 @@
 Prefect reads its environment when it is first imported, so ours is set before that; what the user has set goes first.
 """
 
+import logging
 import os
 
 from forecasting.settings import load_settings
 
 for variable, value in load_settings().prefect_environment.items():
     os.environ.setdefault(variable, value)
+logging.getLogger("forecasting").setLevel(logging.INFO)  # what Prefect keeps of our log in a run

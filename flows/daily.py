@@ -10,7 +10,7 @@ from prefect import State, flow, get_run_logger, runtime
 from prefect.states import Completed, Failed
 
 from flows.tasks import TASKS, failed
-from forecasting.domain import parse_as_of
+from forecasting.domain import as_of_moment
 from forecasting.errors import AlreadyRunning, FortnightError
 from forecasting.jobs.daily import HOPELESS
 from forecasting.service import Service, choose_series, open_service
@@ -84,7 +84,7 @@ def _one_series(service: Service, steps: Sequence[str], given: SeriesSettings, p
     """The same rule as `forecasting.jobs.daily`: go on after a failure, unless the rest must fail for the same reason."""
     first_failure: State[Any] | None = None
     try:
-        moment = parse_as_of(as_of, ZoneInfo(given.time_zone)) if as_of else datetime.now(UTC)
+        moment = as_of_moment(as_of, ZoneInfo(given.time_zone), datetime.now(UTC))
         with service.store.hold(given.id):
             for step in steps:
                 state = TASKS[step](given.id, path, moment.isoformat(), return_state=True)

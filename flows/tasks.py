@@ -5,16 +5,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from prefect import State, Task, task
+from prefect import State, Task, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import TaskRun
 from prefect.states import Completed, Failed
 
 from forecasting.errors import FortnightError, RegistryError, StoreError
+from forecasting.jobs import Progress
 from forecasting.jobs.daily import STEPS
 from forecasting.service import choose_series, open_service
 from forecasting.settings import load_settings
 
+MANY = 8
 OUTAGES = tuple(kind.__name__ for kind in (RegistryError, StoreError))
 """Failures that may pass by themselves: tried again. The rest would fail the same way."""
 
@@ -37,20 +39,27 @@ def _step_task(name: str) -> Task[[str, str | None, str], State[str]]:
         (given,) = choose_series(settings, path=Path(path) if path else None, series_ids=[series_id])
         try:
             with open_service(settings) as service:
-                return Completed(message=str(STEPS[name](service, given, datetime.fromisoformat(as_of), _silent)))
+                return Completed(message=str(STEPS[name](service, given, datetime.fromisoformat(as_of), _progress_logged())))
         except FortnightError as error:
             return failed(error)
 
     return step
 
 
+def _progress_logged() -> Progress:
+    """A line in the run's log at every quarter of what takes many steps."""
+    logger = get_run_logger()
+
+    def report(what: str, done: int, total: int) -> None:
+        if total >= MANY and 4 * done // total > 4 * (done - 1) // total:
+            logger.info("%s: %d of %d", what, done, total)
+
+    return report
+
+
 def failed(error: FortnightError) -> State[Any]:
     """An expected failure as a state, named by its kind: its message says it all, a traceback would add nothing."""
     return Failed(name=type(error).__name__, message=str(error))
-
-
-def _silent(what: str, done: int, total: int) -> None:
-    """Prefect shows its own progress."""
 
 
 TASKS: Mapping[str, Task[[str, str | None, str], State[str]]] = {name: _step_task(name) for name in STEPS}

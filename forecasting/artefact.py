@@ -74,7 +74,10 @@ def unpack(artefact: Artefact, weights_sha256: str, card_sha256: str) -> FittedM
     made_for = (card["format"], card["features"], card["quantiles"])
     if made_for != (FORMAT, list(calendar.FEATURES), list(QUANTILES)):
         raise WeightsError("the model was made for other features or quantiles than this fortnight has", REMEDY)
-    network: nn.Module = build(card["family"], **card["options"])
+    try:
+        network: nn.Module = build(card["family"], **card["options"])
+    except (KeyError, TypeError):
+        raise WeightsError(f"this fortnight knows no family {card['family']} with options {card['options']}", REMEDY) from None
     try:
         network.load_state_dict(load(artefact.weights))
     except (SafetensorError, RuntimeError) as error:

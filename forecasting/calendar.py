@@ -11,6 +11,7 @@ import pandas as pd
 
 from forecasting.errors import SettingsError
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 YEAR_END = ((12, 22), (1, 7))
 """First and last (month, day) of the weeks around New Year, when offices and works close."""
 
@@ -36,10 +37,13 @@ def day_bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
 
 
 def intervals_in_days(days: pd.DatetimeIndex, zone: ZoneInfo, interval: timedelta) -> np.ndarray:
-    """How many intervals each local day has. `days`: naive midnights. Returns int64 of the same length."""
-    starts = [day_start(d.date(), zone) for d in days]
-    ends = [day_start(d.date() + timedelta(days=1), zone) for d in days]
-    return np.array([(end - start) // interval for start, end in zip(starts, ends, strict=True)], dtype=np.int64)
+    """How many intervals of a grid that is regular in UTC start within each local day.
+
+    `days`: naive midnights. Returns int64 of the same length.
+    """
+    bounds = [day_bounds(day.date(), zone) for day in days]
+    counts = [-((EPOCH - end) // interval) + ((EPOCH - start) // interval) for start, end in bounds]
+    return np.array(counts, dtype=np.int64)
 
 
 def local_days(index: pd.DatetimeIndex, zone: ZoneInfo) -> pd.DatetimeIndex:

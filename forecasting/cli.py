@@ -16,8 +16,8 @@ from rich.logging import RichHandler
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from forecasting.domain import parse_as_of
-from forecasting.errors import FortnightError
+from forecasting.domain import as_of_moment
+from forecasting.errors import FortnightError, StoreError
 from forecasting.jobs import Progress as Report
 from forecasting.settings import SeriesSettings, load_settings
 
@@ -107,7 +107,10 @@ def show(series: SeriesOption = None) -> None:
     from forecasting.service import open_service
 
     with open_service(load_settings()) as service:
-        for series_id in series or service.store.readings.stored_ids():
+        ids = series or service.store.readings.stored_ids()
+        if not ids:
+            raise StoreError("there are no forecasts yet", "make the first: fortnight daily")
+        for series_id in ids:
             show_latest(out, service, series_id)
 
 
@@ -136,7 +139,7 @@ def mlflow(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000)
     """Serve the MLflow UI, or say where it is if a tracking server is set."""
     settings = load_settings()
     if settings.mlflow_tracking_uri is not None:
-        out.print(f"the tracking server is {settings.mlflow_tracking_uri}", highlight=False)
+        out.print(f"the tracking server is at {settings.mlflow_tracking_uri.rsplit('@', 1)[-1]}", highlight=False)
         return
     folder = settings.home / "mlflow"
     folder.mkdir(parents=True, exist_ok=True)
@@ -197,8 +200,8 @@ def run(
     with open_service(settings) as service, progress_shown() as report:
         ids = service.store.readings.stored_ids() if stored else None
         for given in choose_series(settings, source, path, series or (), ids):
-            moment = parse_as_of(as_of, ZoneInfo(given.time_zone)) if as_of else datetime.now(UTC)
             try:
+                moment = as_of_moment(as_of, ZoneInfo(given.time_zone), datetime.now(UTC))
                 with service.store.hold(given.id):
                     job(service, given, moment, report)
                 if show_forecast:

@@ -89,6 +89,18 @@ def require_utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
+def as_of_moment(text: str | None, zone: ZoneInfo, now: datetime) -> datetime:
+    """The moment up to which a run may know things, in UTC: what the user asked for, or now.
+
+    Raises:
+        SettingsError: see `parse_as_of`; or a moment that has not come yet.
+    """
+    moment = parse_as_of(text, zone) if text else now
+    if moment > now:
+        raise SettingsError(f"as-of {text} lies in the future", "leave --as-of out for now, or give a moment that has passed")
+    return moment.astimezone(UTC)
+
+
 def parse_as_of(text: str, zone: ZoneInfo) -> datetime:
     """The moment that a user means by `text`, in UTC.
 
@@ -103,11 +115,11 @@ def parse_as_of(text: str, zone: ZoneInfo) -> datetime:
             midnight = datetime.combine(date.fromisoformat(text), datetime.min.time(), zone)
             return midnight.astimezone(UTC)
         moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise SettingsError(f"as-of {text!r} has no offset from UTC", remedy)
+        return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise SettingsError(f"as-of {text!r} is not a time", remedy) from None
-    if moment.tzinfo is None:
-        raise SettingsError(f"as-of {text!r} has no offset from UTC", remedy)
-    return moment.astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)

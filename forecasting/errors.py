@@ -47,6 +47,10 @@ class WeightsError(RegistryError):
     """A stored model is not the one that was registered: its digest differs."""
 
 
+class TrainingError(FortnightError):
+    """A model could not be fitted."""
+
+
 class PublishError(FortnightError):
     """A forecast is incomplete, not finite or out of order, and was kept from consumers."""
 

@@ -11,6 +11,7 @@ from forecasting import calendar
 from forecasting.domain import Series
 from forecasting.errors import HistoryError
 
+WEEK = 7
 MAX_FILLED_SHARE = 0.2
 """More filled days than this among a model's inputs, and the forecast would rest on the filling."""
 
@@ -46,14 +47,16 @@ class History:
 
 
 def daily_history(readings: pd.DataFrame, series: Series) -> History:
-    """Sum readings to local days, keep complete ones, fill holes between them.
+    """Sum readings to local days, keep complete ones, fill holes between them. What lies before a hole that has no full week
+    before it is left out.
 
     Args:
         readings: columns `interval_start` (UTC) and `value` (MWh per interval), one row an interval, any order.
 
     Raises:
-        HistoryError: not one complete day, or a hole in the first week that nothing before it can fill.
+        HistoryError: not one complete day.
     """
+    readings = readings.sort_values(by="interval_start", ignore_index=True)  # sums of floats depend on the order
     starts = pd.DatetimeIndex(readings["interval_start"])
     sums = readings["value"].groupby(calendar.local_days(starts, series.zone)).agg(["sum", "size"]).sort_index()
     if sums.empty:
@@ -68,23 +71,28 @@ def daily_history(readings: pd.DataFrame, series: Series) -> History:
     days = pd.date_range(complete.index[0], complete.index[-1], freq="D")
     energy = complete.reindex(days).to_numpy(dtype=float, copy=True)
     filled = np.isnan(energy)
-    for position in np.flatnonzero(filled).tolist():
-        if position < 7:
-            raise HistoryError(
-                f"series {series.series_id} lacks {days[position]:%F}, within its first week",
-                f"ingest that day, or begin the history after it: no week before {days[7]:%F} can stand in",
-            )
-        energy[position] = energy[position - 7]
-    return History(series, days, energy, filled)
+    first = 0
+    for hole in np.flatnonzero(filled).tolist():
+        if hole - first < WEEK:
+            first = hole + 1
+        else:
+            energy[hole] = energy[hole - WEEK]
+    return History(series, days[first:], energy[first:], filled[first:])
 
 
 def require_recent(history: History, as_of: datetime, past_days: int, horizon_days: int) -> None:
     """Refuse a history from which no useful forecast can start.
 
     Raises:
-        HistoryError: every forecast day would lie before `as_of`, or too many of the input days were filled.
+        HistoryError: fewer days than a model reads, every forecast day before `as_of`, or too many of the input days filled.
     """
     series, last = history.series, history.days[-1]
+    if len(history) < past_days:
+        raise HistoryError(
+            f"series {series.series_id} has {len(history)} usable days up to {last:%F}, too little history: "
+            f"the model reads {past_days}",
+            "choose a later --as-of or bring older readings",
+        )
     if history.origin + timedelta(days=horizon_days) <= as_of:
         raise HistoryError(
             f"the newest complete day of series {series.series_id} is {last:%F}, so all {horizon_days} forecast days would lie "

@@ -97,7 +97,9 @@ def forecast_frame(model: FittedModel, history: History) -> pd.DataFrame:
         one row a lead: lead (1 is the first day after the origin), target_start and target_end (UTC, 23 to 25 hours apart),
         mean, q10, q50, q90 (MWh a day).
     """
-    quantiles = model.quantiles_mwh(history, np.array([len(history)]))[0]
+    now = np.array([len(history)])
+    quantiles = model.quantiles_mwh(history, now)[0]
+    mean = model.uncalibrated().quantiles_mwh(history, now)[0] @ np.array(SWANSON)  # a wider band says nothing of the mean
     bounds = [
         calendar.day_bounds((history.days[-1] + pd.Timedelta(days=lead)).date(), history.series.zone)
         for lead in range(1, model.spec.horizon_days + 1)
@@ -107,7 +109,7 @@ def forecast_frame(model: FittedModel, history: History) -> pd.DataFrame:
             "lead": np.arange(1, model.spec.horizon_days + 1),
             "target_start": [start for start, _ in bounds],
             "target_end": [end for _, end in bounds],
-            "mean": quantiles @ np.array(SWANSON),
+            "mean": mean,
             **{f"q{level * 100:.0f}": quantiles[:, i] for i, level in enumerate(QUANTILES)},
         }
     )

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from forecasting.calendar import public_holidays
 from forecasting.domain import Series
 from forecasting.errors import SettingsError
 from forecasting.settings import CHECKOUT, SeriesSettings, Settings
@@ -74,10 +75,16 @@ def demand_series(given: SeriesSettings) -> Series:
     """The series that a settings entry describes.
 
     Raises:
-        SettingsError: an unknown source.
+        SettingsError: an unknown source or region; an id that hides, or feigns, that the series is simulated.
     """
     if given.source not in SOURCES:
         raise SettingsError(f"series {given.id}: unknown source {given.source!r}", f"use one of {', '.join(SOURCES)}")
+    if given.id.startswith("simulated") != SOURCES[given.source].simulated:
+        raise SettingsError(
+            f"series {given.id} of source {given.source} has a misleading id",
+            "let the ids of simulated series, and of no others, begin with 'simulated'",
+        )
+    public_holidays(given.region, (2024,))
     return Series(
         series_id=given.id,
         name=given.name,

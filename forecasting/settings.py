@@ -18,6 +18,13 @@ from forecasting.errors import SettingsError
 CHECKOUT = Path(__file__).resolve().parents[1]
 
 
+def default_home() -> Path:
+    """The state folder: FORTNIGHT_HOME, or `.fortnight` in the checkout, or in the current folder for an installed package."""
+    if given := os.environ.get("FORTNIGHT_HOME"):
+        return Path(given).expanduser().absolute()
+    return (CHECKOUT if (CHECKOUT / "pyproject.toml").exists() else Path.cwd()) / ".fortnight"
+
+
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -97,6 +104,15 @@ class DriftSettings(Section):
     z_limit: float = 3.5
     min_rise: float = 0.25
 
+    @model_validator(mode="after")
+    def can_be_met(self) -> "DriftSettings":
+        oldest, newest = self.reference_days
+        if not oldest > newest >= 0:
+            raise ValueError(f"reference_days from {oldest} to {newest} days ago hold no day: the first must be larger")
+        if self.needed > self.recent:
+            raise ValueError(f"needed {self.needed} of the {self.recent} most recent can never be met")
+        return self
+
 
 VICTORIA = SeriesSettings(
     id="vic", name="Victoria, operational demand", region="AU-VIC", time_zone="Australia/Melbourne", source="csv"
@@ -113,7 +129,7 @@ class Settings(BaseSettings):
         env_prefix="FORTNIGHT_", env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
     )
 
-    home: Path = Path(".fortnight")
+    home: Annotated[Path, Field(default_factory=default_home)]
     config: Path | None = None
     database_url: SecretStr | None = None
     mlflow_tracking_uri: str | None = None
@@ -124,6 +140,11 @@ class Settings(BaseSettings):
     training: TrainingSettings = TrainingSettings()
     drift: DriftSettings = DriftSettings()
     alert_channels: tuple[str, ...] = ("log",)
+
+    @field_validator("home")
+    @classmethod
+    def absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
 
     @model_validator(mode="after")
     def distinct_series(self) -> "Settings":
@@ -156,13 +177,6 @@ class Settings(BaseSettings):
         }
 
 
-def default_home() -> Path:
-    """The state folder: FORTNIGHT_HOME, or `.fortnight` in the checkout, or in the current folder for an installed package."""
-    if given := os.environ.get("FORTNIGHT_HOME"):
-        return Path(given).expanduser().absolute()
-    return (CHECKOUT if (CHECKOUT / "pyproject.toml").exists() else Path.cwd()) / ".fortnight"
-
-
 def _config_file() -> Path:
     given = os.environ.get("FORTNIGHT_CONFIG")
     return Path(given).expanduser() if given else default_home() / "fortnight.toml"
@@ -183,7 +197,7 @@ def load_settings(**overrides: Any) -> Settings:
             known = ", ".join(f"FORTNIGHT_{field.upper()}" for field in Settings.model_fields)
             raise SettingsError(f"unknown environment variable {variable}", f"unset it, or use one of {known}")
     try:
-        return Settings(**{"home": default_home(), **overrides})
+        return Settings(**overrides)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         key = ".".join(str(part) for part in first["loc"]) or "settings"

@@ -48,10 +48,11 @@ def ingest(service: Service, given: SeriesSettings, as_of: datetime, progress: P
         since = max(since, newest - timedelta(days=settings.lookback_days))
 
     batches: list[Batch] = []
-    for batch in source.read(series, since, as_of):
-        batches.append(checked(batch, series.companion(batch.quantity), as_of))
-        progress("reading", len(batches), len(Quantity))
-        _require_mostly_good(batches[-1], series.series_id, settings.max_rejected_share)
+    for number, delivered in enumerate(source.read(series, since, as_of), start=1):
+        batch = checked(delivered, series.companion(delivered.quantity), as_of)
+        progress("reading", number, len(Quantity))
+        if is_mostly_good(batch, series.series_id, settings.max_rejected_share):
+            batches.append(batch)
     if newest is None and not any(len(batch.readings) for batch in batches if batch.quantity is Quantity.DEMAND):
         raise SourceError(
             f"source {given.source} has no demand of series {series.series_id} between {since:%F} and {as_of:%F %H:%M}Z",
@@ -69,11 +70,18 @@ def ingest(service: Service, given: SeriesSettings, as_of: datetime, progress: P
     return report
 
 
-def _require_mostly_good(batch: Batch, series_id: str, max_share: float) -> None:
+def is_mostly_good(batch: Batch, series_id: str, max_share: float) -> bool:
+    """Whether a batch may be used. A companion that may not does not keep the demand beside it out.
+
+    Raises:
+        SourceError: more than `max_share` of the demand is bad.
+    """
     rejected = len(batch.rejected)
-    if rejected and rejected > max_share * batch.rows:
-        reason = batch.rejected["reason"].value_counts().index[0]
-        raise SourceError(
-            f"{rejected:,} of {batch.rows:,} {batch.quantity} rows of series {series_id} are bad, mostly: {reason}",
-            "nothing of this batch was stored; look at what the source delivers",
-        )
+    if rejected <= max_share * batch.rows:
+        return True
+    reason = batch.rejected["reason"].value_counts().index[0]
+    problem = f"{rejected:,} of {batch.rows:,} {batch.quantity} rows of series {series_id} are bad, mostly: {reason}"
+    if batch.quantity is Quantity.DEMAND:
+        raise SourceError(problem, "nothing of this batch was stored; look at what the source delivers")
+    logger.warning("%s; none of them was stored", problem)
+    return False

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import math
 import time
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -12,7 +13,7 @@ from forecasting import calendar, metrics, plotting
 from forecasting.artefact import Artefact, pack
 from forecasting.choosing import Election, elect
 from forecasting.domain import DAILY, Series
-from forecasting.errors import RegistryError
+from forecasting.errors import RegistryError, TrainingError
 from forecasting.history import History, require_recent
 from forecasting.jobs import Progress, silent
 from forecasting.jobs.champion import load, reigning
@@ -117,6 +118,11 @@ def _fit(service: Service, parts: Split, progress: Progress) -> Candidate:
     with repeatable(training.seed):
         network = build(model.family, **options)
         train(network, parts.train, parts.validation, training, report)
+    if not math.isfinite(epochs[-1].validation):
+        raise TrainingError(
+            f"training diverged: the loss is {epochs[-1].validation} after {len(epochs)} epochs",
+            "lower learning_rate in [training]",
+        )
     fitted = FittedModel(model.family, network, parts.spec, parts.scaler)
     return Candidate(fitted, options, epochs, time.perf_counter() - started)
 

@@ -100,7 +100,7 @@ class CsvSource:
             raise SourceError(f"{path} is a folder", "give the path of one CSV file") from None
         except PermissionError:
             raise SourceError(f"{path} may not be read", "make it readable for this user") from None
-        except (pa.ArrowInvalid, OSError, EOFError, zlib.error, UnicodeDecodeError, StopIteration) as error:
+        except (pa.ArrowInvalid, csvlib.Error, OSError, EOFError, zlib.error, UnicodeDecodeError, StopIteration) as error:
             problem = str(error).split("\n")[0] or "it is empty"
             raise SourceError(f"{path} is not a readable CSV file ({problem})", "check the file, or fetch it again") from None
         return table.to_pandas(), malformed
@@ -108,8 +108,9 @@ class CsvSource:
     def _column_names(self, header: bytes) -> list[str]:
         names = [name.strip() for name in next(csvlib.reader([header.decode("utf-8-sig")]))]
         path, options = self.options.path, self.options
-        for wanted in (options.interval_start, options.demand_mwh):
-            if names.count(wanted) != 1:
+        for wanted in (options.interval_start, options.demand_mwh, options.temperature_c, options.holiday):
+            is_optional = wanted in (options.temperature_c, options.holiday)
+            if names.count(wanted) != 1 and not (is_optional and wanted not in names):
                 raise SourceError(
                     f"{path} has {names.count(wanted)} columns called {wanted!r}; its header is {', '.join(names)}",
                     "rename the column, or name it in the series' options in fortnight.toml",
@@ -119,14 +120,15 @@ class CsvSource:
 
 def _times(text: pd.Series) -> pd.DatetimeIndex:
     """UTC times of ISO 8601 texts; NaT where there is no offset or no time."""
-    told = text.where(text.str.contains(r"(?:Z|[+-]\d{2}:?\d{2})$"))
+    told = text.where(text.str.fullmatch(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})"))
     return pd.DatetimeIndex(pd.to_datetime(told, format="ISO8601", utc=True, errors="coerce"))
 
 
 def _numbers(text: pd.Series) -> np.ndarray:
-    """Plain decimal numbers; NaN for anything else, empty cells, `nan` and `inf` included."""
+    """Plain decimal numbers; NaN for anything else: empty cells, `nan`, `inf`, and what is too large for a float."""
     told = text.where(text.str.fullmatch(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"))
-    return pd.to_numeric(told, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    numbers = pd.to_numeric(told, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    return np.where(np.isfinite(numbers), numbers, np.nan)
 
 
 def _flags(text: pd.Series) -> np.ndarray:

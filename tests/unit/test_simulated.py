@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from forecasting import calendar
 from forecasting.domain import Quantity, Series
-from forecasting.errors import SettingsError
 from forecasting.frames import checked
 from forecasting.sources.simulated import SimulatedSource
 from tests.unit.builders import make_series, utc
@@ -133,9 +132,3 @@ def test_summers_are_warm_and_afternoons_too(years: pd.DataFrame) -> None:
     temperature = years[Quantity.TEMPERATURE]
     assert temperature[temperature.index.month == 1].mean() > temperature[temperature.index.month == 7].mean() + 8
     assert temperature[temperature.index.hour == 15].mean() > temperature[temperature.index.hour == 4].mean() + 5
-
-
-@pytest.mark.parametrize("series_id", ["vic", "not-simulated"])
-def test_a_series_that_does_not_say_it_is_simulated_is_refused(series_id: str) -> None:
-    with pytest.raises(SettingsError, match=f"series {series_id} is simulated but its id does not say so; begin its id"):
-        list(SimulatedSource().read(make_series(series_id), utc("2014-01-01 00:00"), utc("2014-01-02 00:00")))

@@ -4,6 +4,7 @@ import torch
 
 from forecasting import metrics
 from forecasting.domain import QUANTILES
+from forecasting.models import build
 from forecasting.settings import TrainingSettings
 from forecasting.training import Epoch, pinball_loss, predict, repeatable, train
 from forecasting.windows import Inputs, Split, Windows
@@ -12,12 +13,10 @@ from tests.unit.builders import OPTIONS, make_history, make_split, seasonal
 OPTIONS_OF_TRAINING = TrainingSettings(epochs=3, batch_size=64)
 
 
-def fit(parts: Split, seed: int = 1, **options: float) -> tuple[torch.nn.Module, list[Epoch]]:
-    from forecasting.models import build
-
+def fit(parts: Split, seed: int = 1, dropout: float = 0.1, **options: float) -> tuple[torch.nn.Module, list[Epoch]]:
     epochs: list[Epoch] = []
     with repeatable(seed):
-        network = build("seq2seq_attention", **OPTIONS["seq2seq_attention"])
+        network = build("seq2seq_attention", **{**OPTIONS["seq2seq_attention"], "dropout": dropout})
         train(network, parts.train, parts.validation, OPTIONS_OF_TRAINING.model_copy(update=options), epochs.append)
     return network, epochs
 
@@ -51,6 +50,35 @@ def test_each_epoch_is_reported_once_and_in_order(parts: Split) -> None:
     _, epochs = fit(parts, epochs=4)
     assert [(epoch.number, epoch.epochs) for epoch in epochs] == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert np.isfinite([loss for epoch in epochs for loss in (epoch.train, epoch.validation)]).all()
+
+
+def test_the_reported_losses_are_means_over_windows(parts: Split) -> None:
+    network, (epoch,) = fit(parts, dropout=0.0, epochs=1, forcing=0.0, learning_rate=1e-12)  # stands still while it is measured
+    for windows, reported in ((parts.train, epoch.train), (parts.validation, epoch.validation)):
+        assert reported == pytest.approx(pinball_loss(predict(network, windows), windows.target).item(), rel=1e-5)
+
+
+class Constant(torch.nn.Module):
+    """Forecasts one number, and writes down how much teacher forcing it got in training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.level = torch.nn.Parameter(torch.zeros(1))
+        self.forcings: list[float] = []
+
+    def forward(self, inputs: Inputs, target: torch.Tensor | None = None, forcing: float = 0.0) -> torch.Tensor:
+        if self.training:
+            assert target is not None
+            self.forcings.append(forcing)
+        return self.level.expand(len(inputs), inputs.future.shape[1], len(QUANTILES))
+
+
+def test_teacher_forcing_falls_to_zero_half_way_through(parts: Split) -> None:
+    network = Constant()
+    options = TrainingSettings(epochs=4, batch_size=10_000, forcing=0.8)
+    with repeatable(0):
+        train(network, parts.train, parts.validation, options, [].append)
+    assert network.forcings == pytest.approx([0.8, 0.4, 0, 0])
 
 
 def test_one_epoch_of_one_batch_is_enough_to_run(parts: Split) -> None:
