@@ -139,7 +139,9 @@ def mlflow(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000)
     """Serve the MLflow UI, or say where it is if a tracking server is set."""
     settings = load_settings()
     if settings.mlflow_tracking_uri is not None:
-        out.print(f"the tracking server is at {settings.mlflow_tracking_uri.rsplit('@', 1)[-1]}", highlight=False)
+        out.print(
+            f"the tracking server is at {settings.mlflow_tracking_uri.get_secret_value().rsplit('@', 1)[-1]}", highlight=False
+        )
         return
     folder = settings.home / "mlflow"
     folder.mkdir(parents=True, exist_ok=True)

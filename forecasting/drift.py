@@ -1,7 +1,8 @@
 """Has the validation loss drifted? Pure: losses in, a verdict out.
 
-What is watched is the loss as a ratio to weekly naive on the same windows, which takes most of the season out. The newest ratios
-are compared, as logarithms, with those of some weeks before by median and median absolute deviation.
+What is watched is the loss over the newest week as a ratio to weekly naive on the same windows, which takes most of the season
+out. The newest ratios are compared, as logarithms, with those of some weeks before by median and median absolute deviation; none
+of the days that they cover is among them.
 """
 
 import math

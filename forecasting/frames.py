@@ -15,9 +15,9 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
+from forecasting.calendar import EPOCH
 from forecasting.domain import Quantity, Series
 
-EPOCH = pd.Timestamp(0, tz="UTC")
 LIMITS = {Quantity.DEMAND: (0.0, 1e7), Quantity.TEMPERATURE: (-90.0, 70.0), Quantity.HOLIDAY: (0.0, 1.0)}
 """Values outside are impossible: negative energy, or temperatures that no station ever recorded."""
 
@@ -54,15 +54,16 @@ def checked(batch: Batch, series: Series, until: datetime) -> Batch:
     """
     frame = batch.readings.drop_duplicates()
     due = pd.Timestamp(until - series.interval - series.publication_delay)
-    frame = frame[frame["interval_start"] <= due].sort_values(by="interval_start", ignore_index=True)
+    frame = frame[~(frame["interval_start"] > due)].sort_values(by="interval_start", ignore_index=True)
     starts, value = pd.DatetimeIndex(frame["interval_start"]), frame["value"].to_numpy(dtype=float)
     low, high = LIMITS[batch.quantity]
     reasons = np.full(len(frame), "", dtype=object)
     for reason, broken in (  # the last that applies is told
         ("doubled with different values", starts.duplicated(keep=False)),
-        (f"off the {series.interval} grid", (starts - EPOCH) % pd.Timedelta(series.interval) != pd.Timedelta(0)),
+        (f"off the {series.interval} grid", (starts - pd.Timestamp(EPOCH)) % pd.Timedelta(series.interval) != pd.Timedelta(0)),
         (f"outside {low:g} to {high:g} {series.unit}", (value < low) | (value > high)),
         ("not a finite number", ~np.isfinite(value)),
+        ("no time", starts.isna()),
     ):
         reasons[np.asarray(broken)] = reason
     bad = reasons != ""

@@ -36,8 +36,10 @@ class History:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the days, the values and what was filled: the same history always has the same one."""
-        digest = hashlib.sha256(f"{self.series.series_id} {self.days[0]:%F} {len(self.days)}".encode())
+        """SHA-256 of all that a model sees of it: series, region (for holidays), zone, days, values, and what was filled."""
+        series = self.series
+        told = f"{series.series_id} {series.region} {series.time_zone} {self.days[0]:%F} {len(self.days)}"
+        digest = hashlib.sha256(told.encode())
         digest.update(self.energy_mwh.astype("<f8").tobytes())
         digest.update(self.filled.tobytes())
         return digest.hexdigest()
@@ -58,11 +60,11 @@ def daily_history(readings: pd.DataFrame, series: Series) -> History:
     """
     readings = readings.sort_values(by="interval_start", ignore_index=True)  # sums of floats depend on the order
     starts = pd.DatetimeIndex(readings["interval_start"])
-    sums = readings["value"].groupby(calendar.local_days(starts, series.zone)).agg(["sum", "size"]).sort_index()
+    sums = readings["value"].groupby(calendar.local_days(starts, series.zone)).agg(["sum", "count"]).sort_index()
     if sums.empty:
         raise HistoryError(f"series {series.series_id} has no readings", "ingest some first: fortnight ingest")
     expected = calendar.intervals_in_days(pd.DatetimeIndex(sums.index), series.zone, series.interval)
-    complete = sums["sum"][sums["size"].to_numpy() == expected]
+    complete = sums["sum"][sums["count"].to_numpy() == expected]
     if complete.empty:
         raise HistoryError(
             f"series {series.series_id} has no complete local day among its {len(readings)} readings",

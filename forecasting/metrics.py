@@ -1,5 +1,7 @@
 """Scores of a forecast against what happened. Arrays are [windows, leads] unless said otherwise."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,13 +9,14 @@ Array = NDArray[np.floating]
 
 
 def mape(actual: Array, forecast: Array) -> float:
-    """Mean absolute error as a share of the actual, in per cent."""
-    return float(100 * np.mean(np.abs(actual - forecast) / np.abs(actual)))
+    """Mean absolute error as a share of the actual, in per cent; over the values that are not zero, nan if there are none."""
+    some = actual != 0
+    return float(100 * np.mean(np.abs(actual - forecast)[some] / np.abs(actual[some]))) if some.any() else math.nan
 
 
 def mase(actual: Array, forecast: Array, scale: float) -> float:
-    """Mean absolute scaled error (Hyndman and Koehler 2006); see `seasonal_scale`."""
-    return float(np.mean(np.abs(actual - forecast)) / scale)
+    """Mean absolute scaled error (Hyndman and Koehler 2006); see `seasonal_scale`. nan where the scale is zero."""
+    return float(np.mean(np.abs(actual - forecast)) / scale) if scale > 0 else math.nan
 
 
 def seasonal_scale(train: Array, season: int = 7) -> float:

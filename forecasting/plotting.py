@@ -55,14 +55,17 @@ def losses_picture(epochs: Sequence[Epoch], series: Series) -> Figure:
 
 
 def validation_picture(history: History, positions: np.ndarray, quantiles_mwh: np.ndarray, naive_mwh: np.ndarray) -> Figure:
-    """Every second week's validation forecast beside what happened, as far as the windows reach.
+    """Validation forecasts that follow one another without overlap, beside what happened.
 
     Args:
         positions: first target days [windows]; quantiles_mwh: [windows, leads, quantiles]; naive_mwh: [windows, leads].
     """
-    figure, axes = _axes(history.series, "Validation: forecasts from a fortnight apart, and what happened")
+    figure, axes = _axes(history.series, "Validation: forecasts one after another, and what happened")
     leads = quantiles_mwh.shape[1]
-    shown = range((len(positions) - 1) % leads, len(positions), leads)
+    shown = [len(positions) - 1]
+    for window in reversed(range(len(positions))):
+        if positions[window] <= positions[shown[0]] - leads:
+            shown.insert(0, window)
     for window in shown:
         days = history.days[positions[window] : positions[window] + leads]
         low, middle, high = np.moveaxis(quantiles_mwh[window], -1, 0) / GWH

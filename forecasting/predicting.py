@@ -9,10 +9,12 @@ from torch import nn
 
 from forecasting import calendar, metrics
 from forecasting.domain import QUANTILES
-from forecasting.history import History
+from forecasting.history import WEEK, History
 from forecasting.windows import Scaler, Windows, WindowSpec, inputs_at
 
 MIDDLE = len(QUANTILES) // 2
+NO_BAND = 1e-3
+"""A half-width below this share of the scaler's sd is no band: errors measured in it would be without bounds."""
 SWANSON = (0.3, 0.4, 0.3)
 """Weights that turn the 10, 50 and 90 % quantiles into a mean (Swanson's rule; Keefer and Bodily 1983)."""
 
@@ -49,23 +51,27 @@ class FittedModel:
         Split conformal prediction with the error measured in half-widths of the model's own band (Romano et al. 2019), on each
         side by itself and pooled over leads; a band is never made narrower.
         """
-        actual = actual_mwh(history, validation)
         raw = self.uncalibrated().quantiles_mwh(history, validation.positions)
-        error = actual - raw[..., MIDDLE]
-        widening = []
+        error = actual_mwh(history, validation) - raw[..., MIDDLE]
+        widening = [1.0] * len(QUANTILES)
         for i, level in enumerate(QUANTILES):
-            half = np.maximum(np.abs(raw[..., i] - raw[..., MIDDLE]), 1e-9)
-            side = error / half if level > QUANTILES[MIDDLE] else -error / half
-            share = level if level > QUANTILES[MIDDLE] else 1 - level
-            widening.append(1.0 if i == MIDDLE else max(1.0, float(np.quantile(side, share))))
+            half = raw[..., i] - raw[..., MIDDLE]  # negative below the median, as the errors there are
+            wide = np.abs(half) > NO_BAND * self.scaler.sd_mwh
+            if wide.any():
+                widening[i] = max(1.0, float(np.quantile(error[wide] / half[wide], max(level, 1 - level))))
         return replace(self, widening=tuple(widening))
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How a forecaster did on a set of windows. `pinball_mwh` is the validation loss: mean over the published quantiles."""
+    """How a forecaster did on a set of windows. `pinball_mwh` is the validation loss: mean over the published quantiles.
+
+    `newest_week_pinball_mwh` is the same over the last seven target days only, which is what drift is judged by: all windows of
+    one day's retrain are those of the day before but one.
+    """
 
     pinball_mwh: float
+    newest_week_pinball_mwh: float
     mape_percent: float
     mase: float
     coverage_80: float
@@ -81,8 +87,11 @@ def score(model: FittedModel, history: History, windows: Windows, mase_scale_mwh
     """Score a model on windows of a history; MAPE and MASE are of the median."""
     actual = actual_mwh(history, windows)
     forecast = model.quantiles_mwh(history, windows.positions)
+    target_days = windows.positions[:, None] + np.arange(actual.shape[1])
+    newest = target_days > target_days.max() - WEEK
     return Score(
         pinball_mwh=metrics.mean_pinball(actual, forecast, QUANTILES),
+        newest_week_pinball_mwh=metrics.mean_pinball(actual[newest], forecast[newest], QUANTILES),
         mape_percent=metrics.mape(actual, forecast[..., MIDDLE]),
         mase=metrics.mase(actual, forecast[..., MIDDLE], mase_scale_mwh),
         coverage_80=metrics.coverage(actual, forecast[..., 0], forecast[..., -1]),

@@ -34,7 +34,8 @@ class Service:
     def registry(self) -> "Registry":
         from forecasting.registry import Registry  # a heavy import that ingest and watch do without
 
-        return Registry(self.settings.home, self.settings.mlflow_tracking_uri)
+        uri = self.settings.mlflow_tracking_uri
+        return Registry(self.settings.home, uri.get_secret_value() if uri else None)
 
     def picture(self, series: Series, origin: datetime) -> Path:
         """Where the picture of the forecast from an origin lies, named by its first day."""

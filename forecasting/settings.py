@@ -109,6 +109,8 @@ class DriftSettings(Section):
         oldest, newest = self.reference_days
         if not oldest > newest >= 0:
             raise ValueError(f"reference_days from {oldest} to {newest} days ago hold no day: the first must be larger")
+        if self.min_reference > oldest - newest + 1:
+            raise ValueError(f"min_reference {self.min_reference} is more than the days from {oldest} to {newest} days ago")
         if self.needed > self.recent:
             raise ValueError(f"needed {self.needed} of the {self.recent} most recent can never be met")
         return self
@@ -130,9 +132,8 @@ class Settings(BaseSettings):
     )
 
     home: Annotated[Path, Field(default_factory=default_home)]
-    config: Path | None = None
     database_url: SecretStr | None = None
-    mlflow_tracking_uri: str | None = None
+    mlflow_tracking_uri: SecretStr | None = None
     git_sha: str | None = None
     series: tuple[SeriesSettings, ...] = (SIMULATED, VICTORIA)
     ingest: IngestSettings = IngestSettings()
@@ -192,9 +193,9 @@ def load_settings(**overrides: Any) -> Settings:
     if given and not _config_file().is_file():
         raise SettingsError(f"FORTNIGHT_CONFIG names {given}, which is no file", "correct the path or unset it")
     for variable in os.environ:
-        name = variable.removeprefix("FORTNIGHT_").split("__")[0].lower()
-        if variable.startswith("FORTNIGHT_") and name not in Settings.model_fields:
-            known = ", ".join(f"FORTNIGHT_{field.upper()}" for field in Settings.model_fields)
+        name = variable.lower().removeprefix("fortnight_").split("__")[0]
+        if variable.lower().startswith("fortnight_") and name not in {"config", *Settings.model_fields}:
+            known = ", ".join(f"FORTNIGHT_{field.upper()}" for field in ("config", *Settings.model_fields))
             raise SettingsError(f"unknown environment variable {variable}", f"unset it, or use one of {known}")
     try:
         return Settings(**overrides)

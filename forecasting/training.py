@@ -33,7 +33,10 @@ def pinball_loss(quantiles: Tensor, target: Tensor) -> Tensor:
 
 @contextmanager
 def repeatable(seed: int) -> Iterator[None]:
-    """Same seed, same data, same bits: one thread (several only slow a small RNN down) and a generator of its own."""
+    """Same seed, same data, same bits: one thread (several only slow a small RNN down) and a generator of its own.
+
+    Denormal numbers are taken for zero meanwhile, which long sequences need for speed. Not to be nested.
+    """
     threads, flush = torch.get_num_threads(), torch.set_flush_denormal(True)
     torch.set_num_threads(1)
     try:

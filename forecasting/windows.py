@@ -72,7 +72,13 @@ class Windows:
 
 
 def inputs_at(history: History, positions: np.ndarray, spec: WindowSpec, scaler: Scaler) -> Inputs:
-    """Inputs of the windows whose first target days are at `positions`; `len(history)` is the day after the last one known."""
+    """Inputs of the windows whose first target days are at `positions`; `len(history)` is the day after the last one known.
+
+    Raises:
+        IndexError: a window would begin before the history does.
+    """
+    if len(positions) and positions.min() < spec.past_days:
+        raise IndexError(f"a window at day {positions.min()} of the history cannot read the {spec.past_days} days before it")
     days = pd.date_range(history.days[0], periods=len(history) + spec.horizon_days, freq="D")
     features = calendar.day_features(days, history.series.region)
     energy = scaler.scale(history.energy_mwh).astype(np.float32)

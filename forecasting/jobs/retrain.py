@@ -18,7 +18,7 @@ from forecasting.history import History, require_recent
 from forecasting.jobs import Progress, silent
 from forecasting.jobs.champion import load, reigning
 from forecasting.jobs.history import known_history
-from forecasting.models import build
+from forecasting.models import MODELS, build
 from forecasting.models.weekly_naive import WeeklyNaive
 from forecasting.predicting import MIDDLE, FittedModel, Score, score
 from forecasting.registry import Training
@@ -101,13 +101,7 @@ def retrain_key(service: Service, history: History) -> str:
 
 def _fit(service: Service, parts: Split, progress: Progress) -> Candidate:
     model, training = service.settings.model, service.settings.training
-    options = {
-        "features": len(calendar.FEATURES),
-        "hidden": model.hidden,
-        "cell": model.cell,
-        "attention": model.attention,
-        "dropout": model.dropout,
-    }
+    options = MODELS[model.family].options(model)
     epochs: list[Epoch] = []
 
     def report(epoch: Epoch) -> None:
@@ -222,8 +216,9 @@ def _metrics(contest: Contest, seconds: float) -> dict[str, float]:
         measured = asdict(result)
         measured.pop("windows")
         found |= {f"{prefix}validation_{metric}": value for metric, value in measured.items()}
-    found["validation_skill"] = 1 - contest.scores["candidate"].pinball_mwh / contest.scores["weekly_naive"].pinball_mwh
-    return found
+    naive = contest.scores["weekly_naive"].pinball_mwh
+    found["validation_skill"] = 1 - contest.scores["candidate"].pinball_mwh / naive if naive else math.nan
+    return {name: value for name, value in found.items() if math.isfinite(value)}
 
 
 def _tags(service: Service, series: Series, family: str, as_of: datetime) -> dict[str, str]:
@@ -279,6 +274,12 @@ def _score_rows(history: History, parts: Split, contest: Contest, version: int) 
     first, last = history.days[positions[0]], history.days[positions[-1] + parts.spec.horizon_days - 1]
     versions = {"candidate": version, "champion": contest.champion.version if contest.champion else None}
     return [
-        ScoreRow(forecaster=name, version=versions.get(name), first_target=first.date(), last_target=last.date(), **asdict(result))
+        ScoreRow(
+            forecaster=name,
+            version=versions.get(name),
+            first_target=first.date(),
+            last_target=last.date(),
+            **asdict(result),
+        )
         for name, result in contest.scores.items()
     ]

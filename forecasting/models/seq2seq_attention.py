@@ -1,11 +1,13 @@
 """Sequence to sequence with attention: an RNN reads the past days, another writes the coming ones, looking back at each step."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
+from forecasting.calendar import FEATURES
 from forecasting.domain import QUANTILES
+from forecasting.settings import ModelSettings
 from forecasting.windows import Inputs
 
 
@@ -62,6 +64,12 @@ class Seq2SeqAttention(nn.Module):
         self.attention = {"additive": AdditiveAttention, "multiplicative": MultiplicativeAttention}[attention](hidden)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(2 * hidden + features, len(QUANTILES))
+
+    @staticmethod
+    def options(settings: ModelSettings) -> dict[str, Any]:
+        """What to build it with."""
+        own = ("hidden", "cell", "attention", "dropout")
+        return {"features": len(FEATURES), **{name: getattr(settings, name) for name in own}}
 
     def forward(self, inputs: Inputs, target: Tensor | None = None, forcing: float = 0.0) -> Tensor:
         """Quantiles of every target day.

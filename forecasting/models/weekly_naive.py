@@ -1,9 +1,12 @@
 """The weekly naive forecast: each coming day repeats the same weekday of the last week. The baseline that must be beaten."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from forecasting.domain import QUANTILES
+from forecasting.settings import ModelSettings
 from forecasting.windows import Inputs, Windows
 
 
@@ -19,6 +22,11 @@ class WeeklyNaive(nn.Module):
     def __init__(self, horizon_days: int) -> None:
         super().__init__()
         self.register_buffer("offsets", torch.zeros(horizon_days, len(QUANTILES)))
+
+    @staticmethod
+    def options(settings: ModelSettings) -> dict[str, Any]:
+        """What to build it with."""
+        return {"horizon_days": settings.horizon_days}
 
     def fit(self, train: Windows) -> "WeeklyNaive":
         """Take the bands from the errors on the training windows; the median stays the naive value itself."""

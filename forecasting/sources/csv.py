@@ -60,20 +60,16 @@ class CsvSource:
         for quantity, column in columns.items():
             if column not in table.columns:
                 continue
-            values = _flags(table[column]) if quantity is Quantity.HOLIDAY else _numbers(table[column])
+            text = table[column]
+            values = _flags(text) if quantity is Quantity.HOLIDAY else _numbers(text)
             good = asked & ~untold & ~np.isnan(values)
-            bad = asked & ~good
-            rejected = [
-                (
-                    f"{options.interval_start} is not a time with an offset" if pd.isna(start) else f"{column} is not a number",
-                    {options.interval_start: time, column: text},
-                )
-                for start, time, text in zip(
-                    starts[bad], table.loc[bad, options.interval_start], table.loc[bad, column], strict=True
-                )
-            ]
             if quantity is Quantity.DEMAND:
-                rejected = malformed + rejected
+                bad, rejected = asked & ~good, list(malformed)
+            else:  # an empty cell of an optional column is no mistake, and a broken time is told with the demand
+                bad, rejected = asked & ~good & ~untold & np.asarray(text != ""), []
+            for start, time, cell in zip(starts[bad], table.loc[bad, options.interval_start], text[bad], strict=True):
+                reason = f"{options.interval_start} is not a time with an offset" if pd.isna(start) else f"{column} is not a number"
+                rejected.append((reason, {options.interval_start: time, column: cell}))
             yield Batch(quantity, readings_frame(starts[good], values[good]), rejected_frame(rejected))
 
     def _table(self) -> tuple[pd.DataFrame, list[tuple[str, dict[str, str]]]]:

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import numpy as np
@@ -39,8 +39,8 @@ class SimulatedSource:
         self.options = SimulatedOptions(**options)
 
     def read(self, series: Series, since: datetime, until: datetime) -> Iterator[Batch]:
-        first = -(-(since - datetime(1970, 1, 1, tzinfo=UTC)) // series.interval) * series.interval
-        index = pd.date_range(datetime(1970, 1, 1, tzinfo=UTC) + first, until - series.interval, freq=series.interval)
+        first = -((calendar.EPOCH - since) // series.interval) * series.interval
+        index = pd.date_range(calendar.EPOCH + first, until - series.interval, freq=series.interval)
         if index.empty:
             return
         local = index.tz_convert(series.zone)

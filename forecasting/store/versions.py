@@ -42,7 +42,8 @@ class ModelVersion(NewVersion):
 
 @dataclass(frozen=True, slots=True)
 class ScoreRow:
-    """Scores of one forecaster on the validation windows of one retrain; `version` is empty for weekly naive."""
+    """Scores of one forecaster on the validation windows of one retrain. `version` is empty for weekly naive; MAPE and MASE may be
+    nan, which is stored as null."""
 
     forecaster: str
     version: int | None
@@ -50,6 +51,7 @@ class ScoreRow:
     last_target: date
     windows: int
     pinball_mwh: float
+    newest_week_pinball_mwh: float
     mape_percent: float
     mase: float
     coverage_80: float
@@ -57,7 +59,7 @@ class ScoreRow:
 
 @dataclass(frozen=True, slots=True)
 class ValidationLoss:
-    """Validation loss after a retrain, of the model then in charge and of weekly naive on the same windows (MWh)."""
+    """Validation loss over the newest week, of the model in charge after a retrain and of weekly naive (MWh)."""
 
     as_of: datetime
     model_mwh: float

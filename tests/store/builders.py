@@ -50,7 +50,7 @@ def new_version(
 
 
 def score_row(forecaster: str, pinball_mwh: float, version: int | None = None) -> ScoreRow:
-    return ScoreRow(forecaster, version, START.date(), START.date(), 10, pinball_mwh, 4.0, 0.8, 0.8)
+    return ScoreRow(forecaster, version, START.date(), START.date(), 10, pinball_mwh, pinball_mwh, 4.0, 0.8, 0.8)
 
 
 def forecast(leads: int = 14) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from forecasting.predicting import Score
 
 
 def scored(pinball_mwh: float) -> Score:
-    return Score(pinball_mwh=pinball_mwh, mape_percent=3.0, mase=0.7, coverage_80=0.8, windows=43)
+    return Score(pinball_mwh=pinball_mwh, newest_week_pinball_mwh=1.0, mape_percent=3.0, mase=0.7, coverage_80=0.8, windows=43)
 
 
 @pytest.mark.parametrize(("candidate", "champion", "promoted"), [(1999, 2000, True), (2000, 2000, True), (2001, 2000, False)])
@@ -25,7 +25,7 @@ def test_the_reason_names_both_losses_and_the_windows() -> None:
 
 
 def test_only_the_pinball_loss_decides() -> None:
-    worse_elsewhere = Score(pinball_mwh=1000, mape_percent=9, mase=2, coverage_80=0.1, windows=43)
+    worse_elsewhere = Score(pinball_mwh=1000, newest_week_pinball_mwh=9.0, mape_percent=9, mase=2, coverage_80=0.1, windows=43)
     assert elect(worse_elsewhere, scored(1001)).promoted
 
 

@@ -132,12 +132,20 @@ def test_a_row_with_too_many_or_too_few_fields_is_rejected(row: str, tmp_path: P
     assert raw == {"row": row.replace("\0", "\N{REPLACEMENT CHARACTER}")}
 
 
-@pytest.mark.parametrize("flag", ["yes", "2", "", "0.5"])
+@pytest.mark.parametrize("flag", ["yes", "2", " ", "0.5"])
 def test_a_holiday_flag_that_is_none_is_rejected_and_the_demand_kept(flag: str, tmp_path: Path) -> None:
     found = read(f"{FULL_HEADER}2014-01-01T00:00Z,2100,4,{flag}\n", tmp_path)
     assert readings(found) == [("2014-01-01 00:00", 2100.0)]
     assert readings(found, Quantity.HOLIDAY) == []
     assert [reason for reason, _ in rejected(found, Quantity.HOLIDAY)] == ["holiday is not a number"]
+
+
+def test_an_empty_cell_of_an_optional_column_is_no_mistake(tmp_path: Path) -> None:
+    found = read(f"{FULL_HEADER}2014-01-01T00:00Z,2100,,\n2014-01-01T00:30Z,,21.5,1\n", tmp_path)
+    assert readings(found) == [("2014-01-01 00:00", 2100.0)]
+    assert readings(found, Quantity.TEMPERATURE) == [("2014-01-01 00:30", 21.5)]
+    assert rejected(found, Quantity.TEMPERATURE) == rejected(found, Quantity.HOLIDAY) == []
+    assert [reason for reason, _ in rejected(found)] == ["demand_mwh is not a number"]
 
 
 GZIPPED = gzip.compress((HEADER + "2014-01-01T00:00Z,2100\n" * 20).encode(), mtime=0)

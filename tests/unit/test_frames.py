@@ -130,3 +130,10 @@ def test_what_passes_is_fit_to_be_stored(rows: Rows) -> None:
     assert (good["interval_start"] + SERIES.interval <= UNTIL).all()
     assert (good["interval_start"].dt.floor(SERIES.interval) == good["interval_start"]).all()
     assert good["value"].between(0, 1e7).all()
+
+
+def test_a_reading_without_a_time_is_rejected() -> None:
+    frame = readings_frame(pd.DatetimeIndex(["NaT", "2014-01-01T00:00Z"], tz="UTC"), np.array([1.0, 2.0]))
+    found = checked(Batch(Quantity.DEMAND, frame, rejected_frame()), make_series(), utc("2014-01-02T00:00"))
+    assert found.readings["value"].tolist() == [2.0]
+    assert found.rejected["reason"].tolist() == ["no time"]

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -166,3 +167,10 @@ def test_a_history_shorter_than_the_inputs_is_refused() -> None:
     history = history_of(days=13)
     with pytest.raises(HistoryError, match="test"):
         require_recent(history, history.origin, past_days=14, horizon_days=14)
+
+
+def test_a_region_moved_is_another_history() -> None:
+    """Models see holidays through it: the same energy elsewhere is not the same input."""
+    here = make_history(np.arange(1.0, 30.0))
+    there = replace(here, series=replace(here.series, region="DE"))
+    assert here.fingerprint != there.fingerprint

@@ -4,7 +4,9 @@ import pytest
 
 from forecasting import metrics
 from forecasting.models import MODELS
-from forecasting.predicting import SWANSON, FittedModel, actual_mwh, forecast_frame, score
+from forecasting.models.weekly_naive import WeeklyNaive
+from forecasting.predicting import SWANSON, FittedModel, Score, actual_mwh, forecast_frame, score
+from forecasting.windows import Scaler, WindowSpec, windows_between
 from tests.unit.builders import SPEC, first_days, make_history, make_model, make_split, naive_with_bands, seasonal, utc
 
 HISTORY = make_history(seasonal(400, noise=0.05))
@@ -144,3 +146,21 @@ def test_the_median_of_weekly_naive_is_the_last_week_in_mwh() -> None:
 
 def test_origin_in_utc() -> None:
     assert first_days(make_history(seasonal(30), first="2014-03-30"), 7).origin == utc("2014-04-05 13:00")
+
+
+def test_the_newest_week_is_scored_by_itself() -> None:
+    """Errors in the last seven target days move the newest week's loss and, diluted, the whole; older ones only the whole."""
+    values = np.tile([100.0, 110.0, 120.0, 130.0, 140.0, 90.0, 80.0], 12)
+    naive = FittedModel("weekly_naive", WeeklyNaive(14), WindowSpec(14, 14), Scaler(0.0, 1.0))
+
+    def scored(disturbed_day: int | None) -> Score:
+        energy = values.copy()
+        if disturbed_day is not None:
+            energy[disturbed_day] += 50.0
+        past = make_history(energy)
+        return score(naive, past, windows_between(past, 40, len(past), naive.spec, naive.scaler), 1.0)
+
+    assert scored(None).pinball_mwh == scored(None).newest_week_pinball_mwh == 0
+    assert scored(-1).newest_week_pinball_mwh > scored(-1).pinball_mwh > 0
+    assert scored(-30).newest_week_pinball_mwh == 0
+    assert scored(-30).pinball_mwh > 0

@@ -148,3 +148,9 @@ def test_a_history_whose_held_out_days_are_all_broken_is_refused() -> None:
     holes = range(300 - VALIDATION_DAYS, 300, SPEC.horizon_days)
     with pytest.raises(HistoryError, match="4 of them filled"):
         make_split(make_history(seasonal(300), filled=holes))
+
+
+def test_a_window_that_would_begin_before_the_history_is_refused() -> None:
+    past = make_history(np.arange(1.0, 60.0))
+    with pytest.raises(IndexError, match="day 13 of the history cannot read the 14 days before it"):
+        inputs_at(past, np.array([20, 13]), WindowSpec(14, 14), Scaler(0.0, 1.0))

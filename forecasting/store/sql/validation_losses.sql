@@ -1,5 +1,6 @@
--- Loss of the forecaster in charge after each retrain, beside weekly naive on the same windows, one row an as-of day, oldest first.
-SELECT DISTINCT ON (m.as_of::date) m.as_of, chosen.pinball_mwh AS model_mwh, naive.pinball_mwh AS weekly_naive_mwh, m.model_name,
+-- Loss over the newest week of the forecaster in charge after each retrain, beside weekly naive on the same windows; one row an
+-- as-of day, oldest first.
+SELECT DISTINCT ON (m.as_of::date) m.as_of, chosen.newest_week_pinball_mwh AS model_mwh, naive.newest_week_pinball_mwh AS weekly_naive_mwh, m.model_name,
        CASE WHEN m.promoted THEN m.version ELSE chosen.version END AS version
 FROM fortnight.model_version AS m
 JOIN fortnight.validation_score AS chosen

@@ -93,8 +93,10 @@ CREATE TABLE fortnight.validation_score (
     last_target         date NOT NULL CHECK (last_target >= first_target),
     windows             integer NOT NULL CHECK (windows > 0),
     pinball_mwh         double precision NOT NULL CHECK (pinball_mwh >= 0 AND pinball_mwh < 'infinity'),
-    mape_percent        double precision NOT NULL CHECK (mape_percent >= 0),
-    mase                double precision NOT NULL CHECK (mase >= 0),
+    newest_week_pinball_mwh double precision NOT NULL
+                        CHECK (newest_week_pinball_mwh >= 0 AND newest_week_pinball_mwh < 'infinity'),
+    mape_percent        double precision CHECK (mape_percent >= 0 AND mape_percent < 'infinity'),
+    mase                double precision CHECK (mase >= 0 AND mase < 'infinity'),
     coverage_80         double precision NOT NULL CHECK (coverage_80 BETWEEN 0 AND 1),
     PRIMARY KEY (model_version_key, forecaster)
 );
