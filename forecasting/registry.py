@@ -69,15 +69,8 @@ class Registry:
         with _explained(self.tracking_uri):
             if self.is_local:
                 self.local.mkdir(parents=True, exist_ok=True)
-                with FileLock(self.local / "mlflow.lock"):  # two first runs at once would both create the tables
-                    self.client = self._connected()
-            else:
-                self.client = self._connected()
-
-    def _connected(self) -> MlflowClient:
-        client = MlflowClient(self.tracking_uri, registry_uri=self.tracking_uri)
-        client.search_experiments(max_results=1)
-        return client
+                _create_database(self.local / "mlflow.db")
+            self.client = _connected(self.tracking_uri)
 
     def register(self, training: Training) -> Registered:
         """Log a finished training as a run and register its model as a new version.
@@ -172,6 +165,23 @@ class Registry:
             self.client.delete_model_version(model_name, version.version)
         for run in self.client.search_runs([experiment_id], wanted):
             self.client.delete_run(run.info.run_id)
+
+
+def _connected(tracking_uri: str) -> MlflowClient:
+    """A client whose server, or file, has answered once."""
+    client = MlflowClient(tracking_uri, registry_uri=tracking_uri)
+    client.search_experiments(max_results=1)
+    return client
+
+
+def _create_database(path: Path) -> None:
+    """Let MLflow make its tables in a draft, then rename it: killed meanwhile, it could not finish them the next time."""
+    with FileLock(path.with_suffix(".lock")):
+        if not path.exists():
+            draft = path.with_suffix(".new")
+            draft.unlink(missing_ok=True)
+            _connected(f"sqlite:///{draft}")
+            draft.rename(path)
 
 
 @contextmanager

@@ -175,6 +175,7 @@ class Settings(BaseSettings):
             "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
             "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
             "PREFECT_LOGGING_EXTRA_LOGGERS": "forecasting",
+            "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",  # the same jobs also run outside of flows
         }
 
 
