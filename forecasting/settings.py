@@ -120,7 +120,7 @@ VICTORIA = SeriesSettings(
     id="vic", name="Victoria, operational demand", region="AU-VIC", time_zone="Australia/Melbourne", source="csv"
 )
 SIMULATED = SeriesSettings(
-    id="simulated", name="Simulated demand (not real)", region="AU-VIC", time_zone="Australia/Melbourne", source="simulated"
+    id="simulated", name="Simulated demand", region="AU-VIC", time_zone="Australia/Melbourne", source="simulated"
 )
 
 
