@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,9 +84,9 @@ def template(server: Server) -> str:
     return TEMPLATE
 
 
-@pytest.fixture
-def dsn(server: Server, template: str) -> Iterator[str]:
-    """A migrated database of the test's own."""
+@contextmanager
+def database(server: Server, template: str) -> Iterator[str]:
+    """A database of the test's own, made from another."""
     name = f"test_{next(numbers)}"
     server.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     yield server.dsn(name)
@@ -93,12 +94,17 @@ def dsn(server: Server, template: str) -> Iterator[str]:
 
 
 @pytest.fixture
+def dsn(server: Server, template: str) -> Iterator[str]:
+    """A migrated database."""
+    with database(server, template) as address:
+        yield address
+
+
+@pytest.fixture
 def empty_dsn(server: Server) -> Iterator[str]:
     """A database without any of our schema."""
-    name = f"test_{next(numbers)}"
-    server.execute(f"CREATE DATABASE {name}")
-    yield server.dsn(name)
-    server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with database(server, "template1") as address:
+        yield address
 
 
 @pytest.fixture
