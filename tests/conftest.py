@@ -15,6 +15,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from forecasting.registry import Registry
 from forecasting.settings import Settings, load_settings
 from forecasting.store import Store, embedded
 from tests.servers import find_postgres_binaries, run_tcp_server
@@ -113,10 +114,27 @@ def store(dsn: str) -> Iterator[Store]:
         yield opened
 
 
+@pytest.fixture(scope="session")
+def empty_mlflow() -> Iterator[Path]:
+    """An MLflow database without any run; MLflow takes seconds to make one."""
+    home = Path(tempfile.mkdtemp(prefix="fn-"))
+    Registry(home, None)
+    yield home / "mlflow" / "mlflow.db"
+    shutil.rmtree(home)
+
+
 @pytest.fixture
-def settings(dsn: str, folder: Path) -> Settings:
+def home(folder: Path, empty_mlflow: Path) -> Path:
+    """A state folder with an empty MLflow in it."""
+    (folder / "mlflow").mkdir()
+    shutil.copy(empty_mlflow, folder / "mlflow")
+    return folder
+
+
+@pytest.fixture
+def settings(dsn: str, home: Path) -> Settings:
     """Quick training on the test's own database and state folder."""
-    return load_settings(home=folder, database_url=dsn, training={"epochs": 2}, git_sha="0" * 40)
+    return load_settings(home=home, database_url=dsn, training={"epochs": 2}, git_sha="0" * 40)
 
 
 @pytest.fixture(scope="session")

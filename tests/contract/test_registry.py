@@ -1,5 +1,6 @@
 """MLflow as we use it, on a real store."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -27,8 +28,21 @@ def training(key: str, weights: bytes = b"weights") -> Training:
 
 
 @pytest.fixture
-def registry(folder: Path) -> Registry:
-    return Registry(folder, None)
+def registry(home: Path) -> Registry:
+    return Registry(home, None)
+
+
+def test_several_first_runs_at_once_make_one_database(folder: Path) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        for opened in pool.map(lambda _: Registry(folder, None), range(2)):
+            assert opened.champion("nobody") is None
+    assert [path.name for path in sorted((folder / "mlflow").iterdir())] == ["mlflow.db", "mlflow.lock"]
+
+
+def test_a_database_that_was_interrupted_in_the_making_is_made_anew(folder: Path) -> None:
+    (folder / "mlflow").mkdir()
+    (folder / "mlflow" / "mlflow.new").write_text("half a database")
+    assert Registry(folder, None).register(training("k")).version == 1
 
 
 def test_a_registered_version_comes_back_byte_for_byte(registry: Registry) -> None:
