@@ -39,7 +39,7 @@ fi
 
 pip=(.venv/bin/python -m pip --disable-pip-version-check install)
 total=$(grep -c == deploy/requirements.lock)
-echo "installing the locked packages into .venv (about 2 GB, some minutes the first time)"
+echo "installing the locked packages into .venv (2 GB, or 6 GB with CUDA; some minutes the first time)"
 show() { # pip's own report, as one line that counts
   local count=0 line
   while IFS= read -r line; do

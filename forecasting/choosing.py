@@ -14,7 +14,7 @@ class Election:
     reason: str
 
 
-def elect(candidate: Score, champion: Score | None, why_no_champion: str = "there is no champion yet") -> Election:
+def elect(candidate: Score, champion: Score | None, why_no_champion: str = "there was no champion") -> Election:
     """The candidate wins when its validation loss, on the same windows, is not worse than the champion's.
 
     A candidate without a finite loss never wins; a champion without one is no champion.

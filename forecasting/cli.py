@@ -35,16 +35,19 @@ out, err = Console(), Console(stderr=True)
 SourceOption = Annotated[
     str | None, typer.Option("--source", help="Only series of this source: csv, simulated.", show_default=False)
 ]
-PathOption = Annotated[Path | None, typer.Option("--path", help="The file of a csv series, plain or .gz.", show_default=False)]
+PathOption = Annotated[
+    Path | None, typer.Option("--path", help="The file of a csv series, plain or .gz.", show_default=False, readable=False)
+]
 SeriesOption = Annotated[list[str] | None, typer.Option("--series", help="Only this series; may be repeated.", show_default=False)]
 AsOfOption = Annotated[
     str | None,
     typer.Option(
         "--as-of",
-        help="Know nothing after this: a date (its local midnight) or a time with an offset. [default: now]",
+        help="Know nothing after this: a date (its local midnight) or a time with an offset. \\[default: now]",
         show_default=False,
     ),
 ]
+INTERRUPTED, GO_ON = 130, "interrupted; nothing is half-written, run the same command again to go on"
 Job = Callable[["Service", SeriesSettings, datetime, Report], object]
 
 
@@ -55,9 +58,13 @@ def main() -> None:
     except FortnightError as error:
         complain(error)
         sys.exit(error.exit_code)
+    except SystemExit as ending:
+        if ending.code == INTERRUPTED:
+            err.print(GO_ON, highlight=False)
+        raise
     except KeyboardInterrupt:
-        err.print("interrupted; run the same command again to go on", highlight=False)
-        sys.exit(130)
+        err.print(GO_ON, highlight=False)
+        sys.exit(INTERRUPTED)
 
 
 @app.command()
@@ -207,7 +214,7 @@ def run(
                 with service.store.hold(given.id):
                     job(service, given, moment, report)
                 if show_forecast:
-                    show_latest(out, service, given.id)
+                    show_latest(out, service, given.id, moment)
             except FortnightError as error:
                 if failures:
                     complain(failures[-1])

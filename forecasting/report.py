@@ -1,7 +1,7 @@
 """What a person sees in the terminal."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from rich.console import Console
 from rich.table import Table
@@ -12,8 +12,11 @@ from forecasting.service import Service
 from forecasting.store.forecasts import ForecastRow
 
 
-def show_latest(console: Console, service: Service, series_id: str) -> None:
+def show_latest(console: Console, service: Service, series_id: str, as_of: datetime | None = None) -> None:
     """Print the newest forecast of a series, read back from where consumers read it.
+
+    Args:
+        as_of: the moment that was just replayed, if any: where there is a newer forecast than its own, that is said.
 
     Raises:
         StoreError: the series has none.
@@ -22,6 +25,10 @@ def show_latest(console: Console, service: Service, series_id: str) -> None:
     series = service.store.readings.series(series_id)
     if series is None or not latest:
         raise StoreError(f"series {series_id} has no published forecast", "make one: fortnight daily")
+    if as_of is not None and latest[0].readings_as_of > as_of:
+        console.print(
+            f"the replay of {as_of:%F %H:%M}Z is stored; there is a newer forecast, which is shown", style="bold", highlight=False
+        )
     console.print(forecast_table(latest, series))
     console.print(f"picture: {service.picture(series, latest[0].origin)}\n", highlight=False, soft_wrap=True)
 

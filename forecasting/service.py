@@ -112,8 +112,11 @@ def choose_series(
 ) -> list[SeriesSettings]:
     """The series that a command is about.
 
-    With neither source nor ids: for a command that reads sources, all whose settings are complete (the built-in `vic` waits for a
-    path); for one that works on what is stored, all of `stored`, the ids of series with readings.
+    With neither source nor ids, all of the settings' own that are complete (the built-in `vic` waits for a path), or the built-in
+    ones where the settings have none. A command that works on what is stored leaves out those without readings.
+
+    Args:
+        stored: ids of the series with readings, for such a command.
 
     Raises:
         SettingsError: an unknown id or source, a path that does not belong to exactly one series, or that is not there.
@@ -122,11 +125,20 @@ def choose_series(
         source = "csv"
     if source is not None and source not in SOURCES:
         raise SettingsError(f"unknown source {source!r}", f"use one of {', '.join(SOURCES)}")
-    known = {given.id: given for given in settings.series}
+    known = {given.id: given for given in settings.known_series}
     for series_id in series_ids:
         if series_id not in known:
             raise SettingsError(f"unknown series {series_id!r}", f"use one of {', '.join(known)}, or describe it in fortnight.toml")
-    wanted = [given for given in settings.series if (not series_ids or given.id in series_ids) and source in (None, given.source)]
+    if source is None and not series_ids:
+        complete = [given for given in settings.series if _is_complete(given)]
+        if stored is None:
+            return complete or list(settings.series)
+        return (
+            [given for given in complete if given.id in stored]
+            or [given for given in settings.known_series if given.id in stored]
+            or complete
+        )
+    wanted = [given for given in known.values() if (not series_ids or given.id in series_ids) and source in (None, given.source)]
     if not wanted:
         raise SettingsError(
             f"no series of source {source!r}" + (f" among {', '.join(series_ids)}" if series_ids else ""),
@@ -140,9 +152,6 @@ def choose_series(
         if not path.expanduser().exists():
             raise SettingsError(f"no such file: {path}", "correct --path")
         return [wanted[0].model_copy(update={"options": {**wanted[0].options, "path": str(path.expanduser().absolute())}})]
-    if source is None and not series_ids:
-        ready = [given for given in wanted if (given.id in stored if stored is not None else _is_complete(given))]
-        return ready or wanted
     return wanted
 
 

@@ -128,7 +128,12 @@ class Settings(BaseSettings):
     """Everything that can be set."""
 
     model_config = SettingsConfigDict(
-        env_prefix="FORTNIGHT_", env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+        env_prefix="FORTNIGHT_",
+        env_ignore_empty=True,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
     )
 
     home: Annotated[Path, Field(default_factory=default_home)]
@@ -153,6 +158,12 @@ class Settings(BaseSettings):
         if doubled := {i for i in ids if ids.count(i) > 1}:
             raise ValueError(f"series id {sorted(doubled)[0]!r} is given twice")
         return self
+
+    @property
+    def known_series(self) -> tuple[SeriesSettings, ...]:
+        """The series of the settings, and the built-in ones whose ids they do not use."""
+        taken = {given.id for given in self.series}
+        return self.series + tuple(given for given in (SIMULATED, VICTORIA) if given.id not in taken)
 
     @classmethod
     def settings_customise_sources(

@@ -22,6 +22,12 @@ def known_history(service: Service, series: Series, as_of: datetime) -> History:
     """
     readings = service.store.readings.as_of(series, as_of, beginning(series, as_of, service.settings.ingest.history_days))
     if readings.empty:
+        newest = service.store.readings.newest(series, as_of)
+        if newest is not None:
+            raise HistoryError(
+                f"the readings of series {series.series_id} end on {newest:%F}, {(as_of - newest).days} days before {as_of:%F}",
+                "ingest newer ones, or give an --as-of near their end",
+            )
         raise HistoryError(
             f"series {series.series_id} has no readings known at {as_of:%F %H:%M}Z",
             "choose a later --as-of, or ingest first: fortnight ingest",

@@ -38,8 +38,8 @@ class RetrainReport:
     trained: bool
 
     def __str__(self) -> str:
-        verb = "trained" if self.trained else "had been trained before"
-        return f"{self.version.model_name} version {self.version.version} {verb}; {self.version.reason}"
+        name = f"{self.version.model_name} version {self.version.version}"
+        return f"{name} trained; {self.version.reason}" if self.trained else f"{name} had been trained before on the same readings"
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ def _require_habitable(home: Path) -> Path:
             f"Postgres cannot live in {home}: {error.strerror}", "set FORTNIGHT_HOME to a folder that this user may write to"
         ) from None
     data = home / "postgres"
-    if data.exists() and not (data / "PG_VERSION").exists() and any(data.iterdir()):
+    if data.exists() and not (data.is_dir() and ((data / "PG_VERSION").exists() or not any(data.iterdir()))):
         raise StoreError(f"{data} holds something else than a Postgres database", "move it away, or set another FORTNIGHT_HOME")
     if (data / "PG_VERSION").exists():
         found = (data / "PG_VERSION").read_text().strip()

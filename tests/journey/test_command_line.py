@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from forecasting.registry import Registry
 from forecasting.store import Store, embedded
 
@@ -151,6 +153,21 @@ def test_a_run_killed_at_any_moment_is_completed_by_the_next(folder: Path) -> No
 
 
 FORECAST = "SELECT lead, target_start, mean, q10, q50, q90 FROM published.forecast_latest ORDER BY lead"
+
+
+@pytest.mark.parametrize("module", ["forecasting.cli", "flows"])
+def test_ctrl_c_ends_a_run_with_one_line(folder: Path, module: str) -> None:
+    """As a terminal sends it: to the whole process group, so Prefect's temporary server gets it too."""
+    command = [sys.executable, "-m", module, *DAILY]
+    more = {"FORTNIGHT_TRAINING__EPOCHS": "100000"}
+    process = subprocess.Popen(command, env=environment(folder, **more), stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stderr is not None
+    seen = next(line for line in process.stderr if "new, 0 corrected" in line)  # ingested: now it trains
+    os.killpg(process.pid, signal.SIGINT)
+    told = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, seen + told
+    assert "interrupted; nothing is half-written" in told
+    assert "Traceback" not in told
 
 
 def test_help_names_every_command(folder: Path) -> None:

@@ -159,3 +159,12 @@ def test_stale_readings_do_not_make_a_forecast_of_the_past(settings: Settings, v
         given = run(service, vic_csv, "2014-12-31")
         with pytest.raises(HistoryError, match="would lie before the as-of time"):
             publish(service, given, parse_as_of("2015-02-01", demand_series(given).zone))
+
+
+def test_the_readmes_queries_run(settings: Settings, vic_csv: Path) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    block = readme.split("```sql\n")[1].split("```")[0]
+    with open_service(settings) as service:
+        run(service, vic_csv, "2014-01-01")
+        answers = [service.store.connection.execute(query.encode()).fetchall() for query in block.split(";") if query.strip()]
+    assert [len(rows) for rows in answers] == [2, 1, 0]

@@ -83,6 +83,12 @@ def test_a_folder_that_holds_something_else_is_left_alone(folder: Path) -> None:
     assert (folder / "postgres" / "thesis.txt").read_text() == "precious"
 
 
+def test_a_file_in_the_place_of_the_data_is_left_alone(folder: Path) -> None:
+    (folder / "postgres").write_text("precious")
+    with pytest.raises(StoreError, match="holds something else than a Postgres database; move it away"):
+        embedded.ensure_running(folder)
+
+
 def test_another_versions_data_are_refused(folder: Path) -> None:
     (folder / "postgres").mkdir()
     (folder / "postgres" / "PG_VERSION").write_text("9\n")

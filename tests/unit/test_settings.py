@@ -6,7 +6,7 @@ import pytest
 
 from forecasting.domain import Quantity
 from forecasting.errors import SettingsError
-from forecasting.service import demand_series
+from forecasting.service import choose_series, demand_series
 from forecasting.settings import SeriesSettings, Settings, load_settings
 
 SERIES = """
@@ -220,3 +220,24 @@ def test_a_series_that_cannot_be_is_refused(given: SeriesSettings, named: str) -
         demand_series(given)
     assert named in caught.value.problem
     assert caught.value.remedy
+
+
+def test_own_series_leave_the_built_in_ones_reachable_by_name_only() -> None:
+    own = {"id": "berlin", "name": "B", "region": "DE", "time_zone": "Europe/Berlin", "source": "csv", "options": {"path": "b.csv"}}
+    settings = load_settings(series=[own])
+    assert [given.id for given in choose_series(settings)] == ["berlin"]
+    assert [given.id for given in choose_series(settings, series_ids=["vic"])] == ["vic"]
+    with pytest.raises(SettingsError, match="--path belongs to one csv series, not to berlin, vic; name one with --series"):
+        choose_series(settings, path=Path(__file__))
+
+
+def test_commands_on_stored_series_leave_out_those_without_readings() -> None:
+    settings = load_settings()
+    assert [given.id for given in choose_series(settings)] == ["simulated"]
+    assert [given.id for given in choose_series(settings, stored=["simulated", "vic"])] == ["simulated"]
+    assert [given.id for given in choose_series(settings, stored=["vic"])] == ["vic"]
+
+
+def test_an_empty_variable_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORTNIGHT_HOME", "")
+    assert load_settings().home.name == ".fortnight"
