@@ -1,17 +1,15 @@
 """`python -m flows daily`: one flow run here and now, on a temporary Prefect server unless PREFECT_API_URL names one."""
 
-import os
 import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
-import psutil
 import typer
 
 from forecasting import errors
-from forecasting.cli import GO_ON, INTERRUPTED, AsOfOption, PathOption, SeriesOption, SourceOption, complain, err, out
+from forecasting.cli import AsOfOption, PathOption, SeriesOption, SourceOption, complain, out, stop_at_once
 from forecasting.errors import FortnightError
 from forecasting.report import show_latest
 from forecasting.service import choose_series, open_service
@@ -54,21 +52,13 @@ def run(name: FlowName, source: str | None, path: Path | None, series: list[str]
     """Run a flow to its end and return the exit code that its state stands for."""
     from flows.daily import FLOWS  # Prefect is imported once the options are known to be sound
 
-    signal.signal(signal.SIGINT, _stop_at_once)
+    signal.signal(signal.SIGINT, stop_at_once)
     state = FLOWS[name](source=source, path=str(path) if path else None, series=series, as_of=as_of, return_state=True)
     if state.is_completed() and state.name != errors.AlreadyRunning.__name__:
         return 0
     kind = getattr(errors, state.name or "", None)
     complain(state.message or f"the flow ended as {state.name}")
     return kind.exit_code if isinstance(kind, type) and issubclass(kind, FortnightError) else 1
-
-
-def _stop_at_once(_signal: int, _frame: object) -> NoReturn:
-    """Ctrl-C ends Prefect's temporary server too, and a flow would wait for it for ever. The jobs may be killed at any moment."""
-    err.print(GO_ON, highlight=False)
-    for child in psutil.Process().children(recursive=True):
-        child.terminate()
-    os._exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 from zoneinfo import ZoneInfo
 
+import psutil
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
@@ -53,18 +55,24 @@ Job = Callable[["Service", SeriesSettings, datetime, Report], object]
 
 def main() -> None:
     """Entry point: expected errors become one line and an exit code."""
+    signal.signal(signal.SIGINT, stop_at_once)
     try:
         app()
     except FortnightError as error:
         complain(error)
         sys.exit(error.exit_code)
-    except SystemExit as ending:
-        if ending.code == INTERRUPTED:
-            err.print(GO_ON, highlight=False)
-        raise
-    except KeyboardInterrupt:
-        err.print(GO_ON, highlight=False)
-        sys.exit(INTERRUPTED)
+
+
+def stop_at_once(_signal: int, _frame: object) -> NoReturn:
+    """Ctrl-C, as good as a kill, which every job survives.
+
+    A KeyboardInterrupt would be lost where a library swallows it; and a flow would wait for ever for Prefect's temporary server,
+    which gets the signal too.
+    """
+    sys.stderr.write(f"{GO_ON}\n")
+    for child in psutil.Process().children(recursive=True):
+        child.terminate()
+    os._exit(INTERRUPTED)
 
 
 @app.command()
