@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,8 @@ from typing import Annotated
 import typer
 
 from forecasting import errors
-from forecasting.cli import AsOfOption, PathOption, SeriesOption, SourceOption, complain, out, stop_at_once
+from forecasting.cli.options import AsOfOption, PathOption, SeriesOption, SourceOption
+from forecasting.cli.running import complain, out, stop_at_once
 from forecasting.errors import FortnightError
 from forecasting.report import show_latest
 from forecasting.service import choose_series, open_service
@@ -36,7 +38,7 @@ def main(
         settings = load_settings()
         whole_path = path.expanduser().absolute() if path else None
         choose_series(settings, source, whole_path, series or ())
-        with open_service(settings) as service:  # a wrong option or database is told before Prefect is started
+        with open_service(settings, datetime.now(UTC)) as service:  # a wrong option or database is told before Prefect is started
             code = run(name, source, whole_path, series, as_of)
             if code == 0 and name in (FlowName.DAILY, FlowName.PUBLISH):
                 ids = service.store.readings.stored_ids() if name is FlowName.PUBLISH else None

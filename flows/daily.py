@@ -67,7 +67,7 @@ def run_steps(steps: Sequence[str], source: str | None, path: str | None, series
     """
     try:
         settings = load_settings()
-        with open_service(settings) as service:
+        with open_service(settings, datetime.now(UTC)) as service:
             stored = None if "ingest" in steps else service.store.readings.stored_ids()
             chosen = choose_series(settings, source, Path(path) if path else None, series or (), stored)
             states = [_one_series(service, steps, given, path, as_of) for given in chosen]
@@ -84,7 +84,7 @@ def _one_series(service: Service, steps: Sequence[str], given: SeriesSettings, p
     """The same rule as `forecasting.jobs.daily`: go on after a failure, unless the rest must fail for the same reason."""
     first_failure: State[Any] | None = None
     try:
-        moment = as_of_moment(as_of, ZoneInfo(given.time_zone), datetime.now(UTC))
+        moment = as_of_moment(as_of, ZoneInfo(given.time_zone), service.now)
         with service.store.hold(given.id):
             for step in steps:
                 state = TASKS[step](given.id, path, moment.isoformat(), return_state=True)

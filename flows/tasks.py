@@ -1,7 +1,7 @@
 """One task a job. Ids, paths, times and sentences cross a task's boundary: never a frame, a model or a connection."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def _step_task(name: str) -> Task[[str, str | None, str], State[str]]:
         settings = load_settings()
         (given,) = choose_series(settings, path=Path(path) if path else None, series_ids=[series_id])
         try:
-            with open_service(settings) as service:
+            with open_service(settings, datetime.now(UTC)) as service:
                 return Completed(message=str(STEPS[name](service, given, datetime.fromisoformat(as_of), _progress_logged())))
         except FortnightError as error:
             return failed(error)

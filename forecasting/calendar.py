@@ -36,13 +36,26 @@ def day_bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
     return day_start(day, zone), day_start(day + timedelta(days=1), zone)
 
 
+def grid_anchor(zone: ZoneInfo, interval: timedelta) -> datetime:
+    """A moment at which an interval of a zone's grid starts (UTC).
+
+    The grid is regular in UTC and lies on the local clock in standard time: hourly readings of India start at half past in UTC.
+    """
+    moment = datetime(2024, 1, 1, tzinfo=zone)
+    offset, summer_time = moment.utcoffset(), moment.dst()
+    assert offset is not None
+    assert summer_time is not None
+    return EPOCH - (offset - summer_time) % interval
+
+
 def intervals_in_days(days: pd.DatetimeIndex, zone: ZoneInfo, interval: timedelta) -> np.ndarray:
-    """How many intervals of a grid that is regular in UTC start within each local day.
+    """How many intervals of a zone's grid start within each local day.
 
     `days`: naive midnights. Returns int64 of the same length.
     """
+    anchor = grid_anchor(zone, interval)
     bounds = [day_bounds(day.date(), zone) for day in days]
-    counts = [-((EPOCH - end) // interval) + ((EPOCH - start) // interval) for start, end in bounds]
+    counts = [-((anchor - end) // interval) + ((anchor - start) // interval) for start, end in bounds]
     return np.array(counts, dtype=np.int64)
 
 

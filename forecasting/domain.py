@@ -1,7 +1,7 @@
 """The words of the field as frozen types. All times are UTC; an interval is marked by its start."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Literal
@@ -22,11 +22,25 @@ class Quantity(StrEnum):
     DEMAND = "demand"
     TEMPERATURE = "temperature"
     HOLIDAY = "holiday"
+    DEMAND_FORECAST = "demand_forecast"
+    """What somebody else, such as the grid operator, forecast of this demand: a rival."""
+    TEMPERATURE_FORECAST = "temperature_forecast"
 
     @property
     def unit(self) -> str:
-        """Energy of the interval in MWh, mean air temperature in degrees Celsius, or a 0/1 flag."""
-        return {Quantity.DEMAND: "MWh", Quantity.TEMPERATURE: "C", Quantity.HOLIDAY: "flag"}[self]
+        """Energy of the interval in MWh, air temperature in degrees Celsius, or a 0/1 flag."""
+        if self in (Quantity.DEMAND, Quantity.DEMAND_FORECAST):
+            return "MWh"
+        return "flag" if self is Quantity.HOLIDAY else "C"
+
+    @property
+    def is_forecast(self) -> bool:
+        """Known before its interval ends."""
+        return self in (Quantity.DEMAND_FORECAST, Quantity.TEMPERATURE_FORECAST)
+
+    @property
+    def is_weather(self) -> bool:
+        return self in (Quantity.TEMPERATURE, Quantity.TEMPERATURE_FORECAST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +48,8 @@ class Series:
     """One series of regular readings.
 
     `publication_delay` is how long after the end of an interval its reading is normally known; it dates readings whose source
-    does not say when they became known. Demand has companions (temperature, holiday flag) that share its grid and zone.
+    does not say when they became known. Demand has companions, other quantities of the same place in the same zone. Weather may
+    come from another source, on a grid of its own.
     """
 
     series_id: str
@@ -61,20 +76,15 @@ class Series:
         return self.companion_of or self.series_id
 
     def companion(self, quantity: Quantity) -> "Series":
-        """The series of another quantity measured beside this demand series; itself for demand."""
+        """The series of another quantity measured beside this demand series, on the same grid; itself for demand."""
         if quantity is Quantity.DEMAND:
             return self
-        return Series(
-            series_id=f"{self.series_id}.{quantity}",
+        return replace(
+            self,
+            series_id=f"{self.demand_id}.{quantity}",
             name=f"{self.name}: {quantity}",
-            region=self.region,
-            time_zone=self.time_zone,
-            interval=self.interval,
-            source=self.source,
-            simulated=self.simulated,
             quantity=quantity,
-            publication_delay=self.publication_delay,
-            companion_of=self.series_id,
+            companion_of=self.demand_id,
         )
 
 
@@ -93,18 +103,19 @@ def as_of_moment(text: str | None, zone: ZoneInfo, now: datetime) -> datetime:
     """The moment up to which a run may know things, in UTC: what the user asked for, or now.
 
     Raises:
-        SettingsError: see `parse_as_of`; or a moment that has not come yet.
+        SettingsError: see `parse_moment`; or a moment that has not come yet.
     """
-    moment = parse_as_of(text, zone) if text else now
+    moment = parse_moment(text, zone) if text else now
     if moment > now:
         raise SettingsError(f"as-of {text} lies in the future", "leave --as-of out for now, or give a moment that has passed")
     return moment.astimezone(UTC)
 
 
-def parse_as_of(text: str, zone: ZoneInfo) -> datetime:
+def parse_moment(text: str, zone: ZoneInfo, option: str = "as-of") -> datetime:
     """The moment that a user means by `text`, in UTC.
 
-    A bare date is the local midnight that begins it, so the last observed day is the one before. A time needs an offset.
+    A bare date is the local midnight that begins it; with as-of, the last observed day is then the one before. A time needs an
+    offset.
 
     Raises:
         SettingsError: not a date, or a time without an offset.
@@ -116,10 +127,10 @@ def parse_as_of(text: str, zone: ZoneInfo) -> datetime:
             return midnight.astimezone(UTC)
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
-            raise SettingsError(f"as-of {text!r} has no offset from UTC", remedy)
+            raise SettingsError(f"{option} {text!r} has no offset from UTC", remedy)
         return moment.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise SettingsError(f"as-of {text!r} is not a time", remedy) from None
+        raise SettingsError(f"{option} {text!r} is not a time", remedy) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,15 @@
 Readings frame: one row a reading.
     interval_start   datetime64[us, UTC]
     value            float64, in the unit of the quantity
+    known_at         datetime64[us, UTC], only where the source says when each reading became known, or a forecast was issued
 Rejected frame: one row for each row that was refused.
     reason           text
     raw              text, the row as it came (JSON)
+    interval_start   datetime64[us, UTC], NaT where the row does not tell it
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,6 +23,10 @@ from forecasting.domain import Quantity, Series
 
 LIMITS = {Quantity.DEMAND: (0.0, 1e7), Quantity.TEMPERATURE: (-90.0, 70.0), Quantity.HOLIDAY: (0.0, 1.0)}
 """Values outside are impossible: negative energy, or temperatures that no station ever recorded."""
+
+
+CHUNK_ROWS = 100_000
+"""Rows of the largest batch: what an ingest holds in memory does not grow with the feed."""
 
 
 @dataclass(frozen=True)
@@ -35,15 +42,24 @@ class Batch:
         return len(self.readings) + len(self.rejected)
 
 
-def readings_frame(interval_start: pd.DatetimeIndex, value: np.ndarray) -> pd.DataFrame:
-    return pd.DataFrame({"interval_start": interval_start.as_unit("us"), "value": np.asarray(value, dtype=float)})
+def readings_frame(
+    interval_start: pd.DatetimeIndex, value: np.ndarray, known_at: pd.DatetimeIndex | None = None
+) -> pd.DataFrame:
+    frame = pd.DataFrame({"interval_start": interval_start.as_unit("us"), "value": np.asarray(value, dtype=float)})
+    return frame if known_at is None else frame.assign(known_at=known_at.as_unit("us"))
 
 
-def rejected_frame(rows: list[tuple[str, dict[str, str]]] | None = None) -> pd.DataFrame:
-    """From (reason, raw row) pairs. Postgres can hold no NUL character, so it is shown as the replacement character."""
-    given = rows or []
-    clean = [{key: text.replace("\0", "\N{REPLACEMENT CHARACTER}") for key, text in raw.items()} for _, raw in given]
-    return pd.DataFrame({"reason": [reason for reason, _ in given], "raw": [json.dumps(raw) for raw in clean]}, dtype=str)
+def rejected_frame(
+    rows: Sequence[tuple[str, Mapping[str, str]]] = (), interval_start: pd.DatetimeIndex | None = None
+) -> pd.DataFrame:
+    """From (reason, raw row) pairs, with the interval each row was about where that is known.
+
+    Postgres can hold no NUL character, so it is shown as the replacement character.
+    """
+    clean = [{key: text.replace("\0", "\N{REPLACEMENT CHARACTER}") for key, text in raw.items()} for _, raw in rows]
+    frame = pd.DataFrame({"reason": [reason for reason, _ in rows], "raw": [json.dumps(raw) for raw in clean]}, dtype=str)
+    starts = pd.DatetimeIndex([pd.NaT] * len(rows), tz="UTC") if interval_start is None else interval_start
+    return frame.assign(interval_start=starts.as_unit("us"))
 
 
 def checked(batch: Batch, series: Series, until: datetime) -> Batch:

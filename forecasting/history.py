@@ -10,6 +10,7 @@ import pandas as pd
 from forecasting import calendar
 from forecasting.domain import Series
 from forecasting.errors import HistoryError
+from forecasting.filling import INTERPOLATED, MEASURED, fill_gaps
 
 WEEK = 7
 MAX_FILLED_SHARE = 0.2
@@ -20,8 +21,8 @@ MAX_FILLED_SHARE = 0.2
 class History:
     """Daily energy of complete local days without a hole.
 
-    Invariants: `days` are consecutive naive midnights of `series.zone`; `energy_mwh` is finite; a day is `filled` when it was
-    not fully read, and then holds the value of the same weekday a week before. A filled day may be an input, never a target.
+    Invariants: `days` are consecutive naive midnights of `series.zone`; `energy_mwh` is finite; a day is `filled` when readings of
+    an earlier week stand in it (`filling`). A filled day may be an input, never a target.
     """
 
     series: Series
@@ -33,6 +34,10 @@ class History:
     def origin(self) -> datetime:
         """The end of the last observed day, which is the start of the first one to forecast (UTC)."""
         return calendar.day_bounds(self.days[-1].date(), self.series.zone)[1]
+
+    def start_of(self, position: int) -> datetime:
+        """The start of one of its days (UTC); negative positions count from the end."""
+        return calendar.day_start(self.days[position].date(), self.series.zone)
 
     @property
     def fingerprint(self) -> str:
@@ -49,8 +54,8 @@ class History:
 
 
 def daily_history(readings: pd.DataFrame, series: Series) -> History:
-    """Sum readings to local days, keep complete ones, fill holes between them. What lies before a hole that has no full week
-    before it is left out.
+    """Fill the holes between readings (`filling`) and sum to complete local days. What lies before a hole that cannot be filled is
+    left out.
 
     Args:
         readings: columns `interval_start` (UTC) and `value` (MWh per interval), one row an interval, any order.
@@ -58,28 +63,27 @@ def daily_history(readings: pd.DataFrame, series: Series) -> History:
     Raises:
         HistoryError: not one complete day.
     """
-    readings = readings.sort_values(by="interval_start", ignore_index=True)  # sums of floats depend on the order
-    starts = pd.DatetimeIndex(readings["interval_start"])
-    sums = readings["value"].groupby(calendar.local_days(starts, series.zone)).agg(["sum", "count"]).sort_index()
-    if sums.empty:
+    if readings.empty:
         raise HistoryError(f"series {series.series_id} has no readings", "ingest some first: fortnight ingest")
-    expected = calendar.intervals_in_days(pd.DatetimeIndex(sums.index), series.zone, series.interval)
-    complete = sums["sum"][sums["count"].to_numpy() == expected]
-    if complete.empty:
+    whole = fill_gaps(readings, series)
+    whole["invented"] = ~whole["filled"].isin((MEASURED, INTERPOLATED))
+    starts = pd.DatetimeIndex(whole["interval_start"])
+    sums = whole.groupby(calendar.local_days(starts, series.zone)).agg(
+        energy=("value", "sum"), count=("value", "count"), filled=("invented", "any")
+    )
+    days = pd.date_range(sums.index[0], sums.index[-1], freq="D")
+    sums = sums.reindex(days)
+    complete = sums["count"].to_numpy() == calendar.intervals_in_days(days, series.zone, series.interval)
+    if not complete.any():
         raise HistoryError(
             f"series {series.series_id} has no complete local day among its {len(readings)} readings",
             f"check that its interval really is {series.interval}, or wait for a full day",
         )
-    days = pd.date_range(complete.index[0], complete.index[-1], freq="D")
-    energy = complete.reindex(days).to_numpy(dtype=float, copy=True)
-    filled = np.isnan(energy)
-    first = 0
-    for hole in np.flatnonzero(filled).tolist():
-        if hole - first < WEEK:
-            first = hole + 1
-        else:
-            energy[hole] = energy[hole - WEEK]
-    return History(series, days[first:], energy[first:], filled[first:])
+    last = int(np.flatnonzero(complete)[-1])
+    holes = np.flatnonzero(~complete[:last])
+    kept = slice(int(holes[-1]) + 1 if len(holes) else 0, last + 1)
+    filled = sums["filled"].to_numpy(dtype=object)[kept].astype(bool)
+    return History(series, days[kept], sums["energy"].to_numpy(dtype=float)[kept], filled)
 
 
 def require_recent(history: History, as_of: datetime, past_days: int, horizon_days: int) -> None:

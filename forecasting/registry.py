@@ -72,6 +72,17 @@ class Registry:
                 _create_database(self.local / "mlflow.db")
             self.client = _connected(self.tracking_uri)
 
+    def describe_server(self) -> str:
+        """Where it is and how many registered models it holds.
+
+        Raises:
+            RegistryError: it does not answer.
+        """
+        with _explained(self.tracking_uri):
+            models = len(self.client.search_registered_models(max_results=1000))
+        where = "in the state folder" if self.is_local else self.tracking_uri.rsplit("@", 1)[-1]
+        return f"{where}, {models} registered models"
+
     def register(self, training: Training) -> Registered:
         """Log a finished training as a run and register its model as a new version.
 

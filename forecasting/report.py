@@ -1,13 +1,18 @@
 """What a person sees in the terminal."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from forecasting.domain import DAILY, Series
 from forecasting.errors import StoreError
+from forecasting.jobs.doctor import Check
+from forecasting.jobs.status import ALARM, LOOK, WELL, Status
 from forecasting.service import Service
 from forecasting.store.forecasts import ForecastRow
 
@@ -55,3 +60,60 @@ def forecast_table(latest: Sequence[ForecastRow], series: Series) -> Table:
             str(row.lead), f"{day:%a %d %b %Y}", f"{hours:g}", *(f"{value:,.0f}" for value in (row.mean, row.q10, row.q50, row.q90))
         )
     return table
+
+
+LEVELS = {WELL: "[green]ok[/]", LOOK: "[yellow]look[/]", ALARM: "[bold red]ALARM[/]"}
+
+
+def show_status(console: Console, found: Sequence[Status]) -> None:
+    """One line a stored quantity, how fresh and how complete; below it what is wrong."""
+    table = Table(title=f"status at {found[0].now:%F %H:%M}Z", title_justify="left")
+    for heading in ("", "series", "newest reading", "behind", "missing", "quarantined", "forecast from"):
+        table.add_column(heading, justify="right" if heading in ("behind", "missing", "quarantined") else "left")
+    for each in found:
+        state = each.state
+        table.add_row(
+            LEVELS[each.level],
+            state.series_id,
+            f"{state.newest_end:%F %H:%M}Z" if state.newest_end else "none",
+            _short(each.lag),
+            f"{state.missing_readings:,}" if state.gaps else "",
+            f"{state.quarantined:,}" if state.quarantined else "",
+            f"{state.forecast_origin:%F %H:%M}Z" if state.forecast_origin else "",
+        )
+    console.print(table)
+    for each in found:
+        if each.findings:
+            told = escape("; ".join(each.findings))
+            console.print(f"{LEVELS[each.level]} {each.state.series_id}: {told}", highlight=False, soft_wrap=True)
+
+
+def status_json(found: Sequence[Status]) -> str:
+    """The same for machines: a list of objects, times in ISO 8601, durations in seconds."""
+
+    def plain(value: object) -> object:
+        return value.total_seconds() if isinstance(value, timedelta) else str(value)
+
+    rows = [
+        {**asdict(each.state), "lag_s": each.lag, "level": each.level, "findings": each.findings, "at": each.now.isoformat()}
+        for each in found
+    ]
+    return json.dumps(rows, default=plain, indent=2)
+
+
+def doctor_table(checks: Sequence[Check]) -> Table:
+    """One line a check: what was found, or what is wrong and the remedy."""
+    table = Table(title="doctor", title_justify="left")
+    for heading in ("", "checked", "found", "seconds"):
+        table.add_column(heading, justify="right" if heading == "seconds" else "left")
+    for check in checks:
+        verdict = "[green]ok[/]" if check.passed else "[bold red]FAILS[/]"
+        table.add_row(verdict, check.name, escape(check.told), f"{check.seconds:.1f}")
+    return table
+
+
+def _short(lag: timedelta | None) -> str:
+    if lag is None:
+        return ""
+    hours = lag / timedelta(hours=1)
+    return f"{hours:.0f} h" if hours < 72 else f"{hours / 24:,.0f} d"

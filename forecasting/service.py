@@ -4,7 +4,7 @@ import shutil
 import subprocess
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from importlib.metadata import version
@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forecasting.calendar import public_holidays
-from forecasting.domain import Series
+from forecasting.domain import Quantity, Series
 from forecasting.errors import SettingsError
 from forecasting.settings import CHECKOUT, SeriesSettings, Settings
-from forecasting.sources import SOURCES, Source, open_source
+from forecasting.sources import SOURCES, WEATHER, Source, open_source
+from forecasting.sources.web import Web
 from forecasting.store import Store
 from forecasting.store.database import explained
 
@@ -24,11 +25,55 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Feed:
+    """A source and the series that it feeds: the primary one, by which its progress is measured, and its companions."""
+
+    source: Source
+    primary: Series
+    companions: tuple[Series, ...]
+    may_be_negative: bool
+
+    def series(self, quantity: Quantity) -> Series | None:
+        """The series that takes a quantity; None where another feed gives it."""
+        return next((series for series in (self.primary, *self.companions) if series.quantity is quantity), None)
+
+
+@dataclass(frozen=True)
 class Service:
-    """The open parts. MLflow is opened when first needed."""
+    """The open parts. MLflow and the way to feeds are opened when first needed.
+
+    `now` is the moment at which the work began: nothing can have been measured after it.
+    """
 
     settings: Settings
     store: Store
+    now: datetime
+
+    @cached_property
+    def web(self) -> Web:
+        return Web(self.settings.web, self.settings.home / "http")
+
+    def feeds(self, given: SeriesSettings, web: Web | None = None) -> list[Feed]:
+        """Where the readings of a series come from: demand first, then weather if it has a source of its own.
+
+        Args:
+            web: another way to them than the patient one of the service.
+
+        Raises:
+            SettingsError: an unknown source, or options that it does not take.
+        """
+        demand = demand_series(given)
+        weather = [] if given.weather is None else [temperature_series(given)]
+        companions = [Quantity.DEMAND_FORECAST, Quantity.HOLIDAY]
+        companions += [] if weather else [Quantity.TEMPERATURE, Quantity.TEMPERATURE_FORECAST]
+        source = open_source(given.source, given.id, given.options, web or self.web)
+        feeds = [Feed(source, demand, tuple(demand.companion(quantity) for quantity in companions), given.may_be_negative)]
+        for temperature in weather:
+            assert given.weather is not None
+            source = open_source(given.weather.source, given.id, given.weather.options, web or self.web, WEATHER)
+            forecast = temperature.companion(Quantity.TEMPERATURE_FORECAST)
+            feeds.append(Feed(source, temperature, (forecast,), may_be_negative=True))
+        return feeds
 
     @cached_property
     def registry(self) -> "Registry":
@@ -56,11 +101,11 @@ class Service:
 
 
 @contextmanager
-def open_service(settings: Settings) -> Iterator[Service]:
+def open_service(settings: Settings, now: datetime) -> Iterator[Service]:
     """Connect to the database (starting the embedded one where no URL is set) and bring its schema up to date."""
     url = database_url(settings)
     with explained(url), Store(url) as store:
-        yield Service(settings, store)
+        yield Service(settings, store, now)
 
 
 def database_url(settings: Settings) -> str:
@@ -98,9 +143,18 @@ def demand_series(given: SeriesSettings) -> Series:
     )
 
 
-def source_of(given: SeriesSettings) -> Source:
-    """The opened source of a settings entry."""
-    return open_source(given.source, given.id, given.options)
+def temperature_series(given: SeriesSettings) -> Series:
+    """The temperature beside a series whose weather has a source of its own."""
+    weather = given.weather
+    assert weather is not None
+    if weather.source in WEATHER and WEATHER[weather.source].simulated and not given.id.startswith("simulated"):
+        raise SettingsError(f"series {given.id} would get simulated weather without saying so", "choose a real weather source")
+    return replace(
+        demand_series(given).companion(Quantity.TEMPERATURE),
+        interval=timedelta(minutes=weather.interval_minutes),
+        publication_delay=timedelta(minutes=weather.publication_delay_minutes),
+        source=weather.source,
+    )
 
 
 def choose_series(
@@ -157,7 +211,7 @@ def choose_series(
 
 def _is_complete(given: SeriesSettings) -> bool:
     try:
-        source_of(given)
+        open_source(given.source, given.id, given.options, Web())
     except SettingsError:
         return False
     return True

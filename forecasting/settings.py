@@ -29,6 +29,15 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class WeatherSettings(Section):
+    """Where the temperature beside a demand series comes from, where not from the demand's own source."""
+
+    source: str
+    interval_minutes: Annotated[int, Field(gt=0, le=1440)] = 60
+    publication_delay_minutes: Annotated[int, Field(ge=0)] = 0
+    options: dict[str, Any] = {}
+
+
 class SeriesSettings(Section):
     """One demand series and where its readings come from. `options` are the source's own."""
 
@@ -38,8 +47,11 @@ class SeriesSettings(Section):
     time_zone: str
     interval_minutes: Annotated[int, Field(gt=0, le=1440)] = 30
     publication_delay_minutes: Annotated[int, Field(ge=0)] = 0
+    may_be_negative: bool = False
+    """Where rooftop solar can exceed demand; elsewhere a negative reading is refused."""
     source: str
     options: dict[str, Any] = {}
+    weather: WeatherSettings | None = None
 
     @field_validator("time_zone")
     @classmethod
@@ -67,6 +79,24 @@ class IngestSettings(Section):
     """How many days every later ingest reads again, for corrections and late readings."""
     max_rejected_share: Annotated[float, Field(ge=0, le=1)] = 0.5
     """A batch with a larger share of bad rows is refused whole."""
+    gap_days: Annotated[int, Field(ge=0)] = 60
+    """How long a gap between readings is asked for again."""
+    stale_hours: Annotated[float, Field(gt=0)] = 36
+    """Readings or forecasts older than this, beyond their declared delay, are reported as stale."""
+
+
+class WebSettings(Section):
+    """How feeds are asked over HTTP."""
+
+    timeout_s: Annotated[float, Field(gt=0)] = 30.0
+    """For a connection, and for each pause within an answer."""
+    total_s: Annotated[float, Field(gt=0)] = 300.0
+    """For one whole answer."""
+    tries: Annotated[int, Field(ge=1)] = 5
+    backoff_s: Annotated[float, Field(ge=0)] = 1.0
+    """Pause before the second retry; doubles with each."""
+    max_wait_s: Annotated[float, Field(ge=0)] = 120.0
+    """A feed that asks for a longer pause (Retry-After) is given up for this run."""
 
 
 class ModelSettings(Section):
@@ -142,6 +172,7 @@ class Settings(BaseSettings):
     git_sha: str | None = None
     series: tuple[SeriesSettings, ...] = (SIMULATED, VICTORIA)
     ingest: IngestSettings = IngestSettings()
+    web: WebSettings = WebSettings()
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
     drift: DriftSettings = DriftSettings()

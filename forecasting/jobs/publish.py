@@ -17,6 +17,7 @@ from forecasting.jobs.history import known_history
 from forecasting.predicting import forecast_frame
 from forecasting.service import Service, demand_series
 from forecasting.settings import SeriesSettings
+from forecasting.store.forecasts import NewIssue
 from forecasting.store.versions import ModelVersion
 
 logger = logging.getLogger(__name__)
@@ -58,9 +59,16 @@ def publish(service: Service, given: SeriesSettings, as_of: datetime, progress: 
     model = load(service, version)
     require_recent(history, as_of, model.spec.past_days, model.spec.horizon_days)
     forecast = forecast_frame(model, history)
-    published = service.store.forecasts.publish(
-        forecast, model.spec.horizon_days, version, history.origin, as_of, history.fingerprint, series.unit
+    issue = NewIssue(
+        version=version,
+        origin=history.origin,
+        inputs_start=history.start_of(-model.spec.past_days),
+        readings_as_of=as_of,
+        history_sha256=history.fingerprint,
+        unit=series.unit,
+        leads=model.spec.horizon_days,
     )
+    published = service.store.forecasts.publish(forecast, issue)
     figure = plotting.forecast_picture(history, forecast, f"{version.model_name} version {version.version}")
     picture = plotting.save(figure, service.picture(series, history.origin))
     progress("publishing", 1, 1)

@@ -173,6 +173,8 @@ def _new_version(
         weights_sha256=artefact.weights_sha256,
         card_sha256=artefact.card_sha256,
         history_sha256=history.fingerprint,
+        history_start=history.start_of(0),
+        history_end=history.origin,
         git_sha=service.git_sha,
         promoted=election.promoted,
         reason=election.reason,

@@ -1,131 +1,201 @@
-"""Demand, temperature and holiday flags from a CSV file, plain or gzipped."""
+"""Demand, temperature and holiday flags from CSV: a file, a folder, a glob or a URL, plain or gzipped."""
 
-import csv as csvlib
-import gzip
-import zlib
-from collections.abc import Iterator
-from datetime import datetime
-from pathlib import Path
-from typing import Any, ClassVar
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Annotated, Any, ClassVar, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pyarrow import csv
-from pydantic import BaseModel, ConfigDict
+import pyarrow.compute as pc
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from forecasting.domain import Quantity, Series
 from forecasting.errors import SourceError
 from forecasting.frames import Batch, readings_frame, rejected_frame
+from forecasting.sources.local_clock import DOUBLED, GOOD, NO_TIME, SKIPPED, Clock, DoubledHours
+from forecasting.sources.tables import Chunk, numbers, open_tables, read_chunks
+from forecasting.sources.units import Unit, mwh_factor
+from forecasting.sources.web import Web
 
 FLAGS = {"true": 1.0, "1": 1.0, "false": 0.0, "0": 0.0}
+CELSIUS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "C": lambda value: value,
+    "F": lambda value: (value - 32) / 1.8,
+    "K": lambda value: value - 273.15,
+}
+Parse = Callable[[pa.Array], np.ndarray]
 
 
-class CsvOptions(BaseModel):
-    """Where the file is, and what its columns are called. Optional columns may be absent from the file."""
+class TableOptions(BaseModel):
+    """Where the tables are, and how they write times. Column names are the file's own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    path: Path
-    interval_start: str = "interval_start"
-    demand_mwh: str = "demand_mwh"
-    temperature_c: str = "temperature_c"
+    path: str
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    time: str = "interval_start"
+    marks: Literal["start", "end"] = "start"
+    """Which end of its interval a time names; on a local clock, as that clock shows it."""
+    time_zone: str | None = None
+    """For times without an offset: the clock that they are on (`local_clock` has the rule for its doubled hours)."""
+    time_format: str | None = None
+    """As strptime takes it, such as %d/%m/%Y %H:%M; otherwise times are ISO 8601."""
+    temperature_unit: Literal["C", "F", "K"] = "C"
+
+    @field_validator("time_zone")
+    @classmethod
+    def known_zone(cls, value: str | None) -> str | None:
+        try:
+            return value and ZoneInfo(value).key
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"{value!r} is no IANA time zone such as Australia/Melbourne") from None
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(ZoneInfo(self.time_zone) if self.time_zone else None, self.time_format)
+
+
+class CsvOptions(TableOptions):
+    """What the columns are called, and what their numbers mean. Temperature, holiday and known_at may be absent."""
+
+    demand: str = "demand_mwh"
+    unit: Unit = "MWh"
+    scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    """What to multiply the demand by to have it in `unit`."""
+    temperature: str = "temperature_c"
     holiday: str = "holiday"
+    known_at: str | None = None
+    """A column with the time at which each row became known."""
+
+
+class WeatherOptions(TableOptions):
+    """Observed temperature, or forecasts of it where there is a column with their issue time."""
+
+    temperature: str = "temperature_c"
+    issued_at: str | None = None
 
 
 class CsvSource:
-    """One row an interval: its start with an offset from UTC, the demand in MWh, and where there are, temperature and holiday flag.
+    """One row an interval, in any order: its time, the demand, and where there are, temperature and holiday flag.
 
-    Parsing is strict. A row with too many or too few fields, a time without an offset or a value that is not a plain number is
-    rejected with a reason; pandas' own reader would shift columns, take `NA` for a number and read 1e400 as infinity.
+    Parsing is strict: a row with too many or too few fields, a time that cannot be told or a value that is not a plain number is
+    rejected with a reason. An empty cell of temperature or holiday is no mistake.
     """
 
     simulated: ClassVar[bool] = False
+    window: ClassVar[timedelta | None] = None
 
-    def __init__(self, **options: Any) -> None:
-        self.options = CsvOptions(**options)
+    def __init__(self, web: Web, **options: Any) -> None:
+        self.web, self.options = web, CsvOptions(**options)
 
-    def read(self, series: Series, since: datetime, until: datetime) -> Iterator[Batch]:
-        table, malformed = self._table()
+    def read(self, series: Series, since: datetime, until: datetime) -> Iterator[Batch]:  # noqa: ARG002 - what is later is told apart by the caller
         options = self.options
-        starts = _times(table[options.interval_start])
-        columns = {
-            Quantity.DEMAND: options.demand_mwh,
-            Quantity.TEMPERATURE: options.temperature_c,
-            Quantity.HOLIDAY: options.holiday,
+        factor = options.scale * mwh_factor(options.unit, series.interval)
+        celsius = CELSIUS[options.temperature_unit]
+        columns: dict[Quantity, tuple[str, Parse]] = {
+            Quantity.DEMAND: (options.demand, lambda text: numbers(text) * factor),
+            Quantity.TEMPERATURE: (options.temperature, lambda text: celsius(numbers(text))),
+            Quantity.HOLIDAY: (options.holiday, _flags),
         }
-        last_start = pd.Timestamp(until - series.interval)
-        untold = np.asarray(starts.isna())
-        asked = untold | np.asarray((starts >= pd.Timestamp(since)) & (starts <= last_start))
-        for quantity, column in columns.items():
-            if column not in table.columns:
-                continue
-            text = table[column]
-            values = _flags(text) if quantity is Quantity.HOLIDAY else _numbers(text)
-            good = asked & ~untold & ~np.isnan(values)
-            if quantity is Quantity.DEMAND:
-                bad, rejected = asked & ~good, list(malformed)
-            else:  # an empty cell of an optional column is no mistake, and a broken time is told with the demand
-                bad, rejected = asked & ~good & ~untold & np.asarray(text != ""), []
-            for start, time, cell in zip(starts[bad], table.loc[bad, options.interval_start], text[bad], strict=True):
-                reason = f"{options.interval_start} is not a time with an offset" if pd.isna(start) else f"{column} is not a number"
-                rejected.append((reason, {options.interval_start: time, column: cell}))
-            yield Batch(quantity, readings_frame(starts[good], values[good]), rejected_frame(rejected))
+        optional = {options.temperature, options.holiday}
+        yield from _Tables(self.web, options, series, since, columns, options.known_at, optional).batches()
 
-    def _table(self) -> tuple[pd.DataFrame, list[tuple[str, dict[str, str]]]]:
-        """Every cell as text, and the rows whose number of fields is wrong."""
-        path = self.options.path
-        malformed: list[tuple[str, dict[str, str]]] = []
 
-        def set_aside(row: csv.InvalidRow) -> str:
-            malformed.append((f"{row.actual_columns} fields instead of {row.expected_columns}", {"row": row.text}))
-            return "skip"
+class CsvWeather:
+    """Temperature from CSV: observed, or forecasts with the time at which each was issued."""
 
-        try:
-            with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-                names = self._column_names(file.readline())
-                table = csv.read_csv(
-                    file,
-                    read_options=csv.ReadOptions(column_names=names, use_threads=False),
-                    parse_options=csv.ParseOptions(invalid_row_handler=set_aside),
-                    convert_options=csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
-                )
-        except FileNotFoundError:
-            raise SourceError(f"no such file: {path}", "correct the path, or bring the file back") from None
-        except IsADirectoryError:
-            raise SourceError(f"{path} is a folder", "give the path of one CSV file") from None
-        except PermissionError:
-            raise SourceError(f"{path} may not be read", "make it readable for this user") from None
-        except (pa.ArrowInvalid, csvlib.Error, OSError, EOFError, zlib.error, UnicodeDecodeError, StopIteration) as error:
-            problem = str(error).split("\n")[0] or "it is empty"
-            raise SourceError(f"{path} is not a readable CSV file ({problem})", "check the file, or fetch it again") from None
-        return table.to_pandas(), malformed
+    simulated: ClassVar[bool] = False
+    window: ClassVar[timedelta | None] = None
 
-    def _column_names(self, header: bytes) -> list[str]:
-        names = [name.strip() for name in next(csvlib.reader([header.decode("utf-8-sig")]))]
-        path, options = self.options.path, self.options
-        for wanted in (options.interval_start, options.demand_mwh, options.temperature_c, options.holiday):
-            is_optional = wanted in (options.temperature_c, options.holiday)
-            if names.count(wanted) != 1 and not (is_optional and wanted not in names):
+    def __init__(self, web: Web, **options: Any) -> None:
+        self.web, self.options = web, WeatherOptions(**options)
+
+    def read(self, series: Series, since: datetime, until: datetime) -> Iterator[Batch]:  # noqa: ARG002 - as above
+        options = self.options
+        celsius = CELSIUS[options.temperature_unit]
+        quantity = Quantity.TEMPERATURE_FORECAST if options.issued_at else Quantity.TEMPERATURE
+        columns: dict[Quantity, tuple[str, Parse]] = {quantity: (options.temperature, lambda text: celsius(numbers(text)))}
+        yield from _Tables(self.web, options, series, since, columns, options.issued_at).batches()
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """The tables that options name, read for some quantities; the first of these carries what is wrong with a row as a whole."""
+
+    web: Web
+    options: TableOptions
+    series: Series
+    since: datetime
+    columns: Mapping[Quantity, tuple[str, Parse]]
+    known_at: str | None
+    optional: Collection[str] = ()
+
+    def batches(self) -> Iterator[Batch]:
+        """Each quantity in turn, chunk by chunk."""
+        clock, time = self.options.clock, self.options.time
+        shift = self.series.interval if self.options.marks == "end" else timedelta(0)
+        for name, file in open_tables(self.options.path, self.web):
+            doubled = DoubledHours(clock, time)
+            for chunk in read_chunks(file, name, self.options.delimiter, partial(self._check, name)):
+                times, kind = clock.read(chunk.cells[time])
+                doubled.note(chunk, times, kind)
+                yield from self._of_chunk(chunk, times - shift, kind, asked=kind != DOUBLED)
+            if (rest := doubled.resolved()) is not None:
+                chunk, times = rest
+                kind = np.where(times.isna(), DOUBLED, GOOD)
+                yield from self._of_chunk(chunk, times - shift, kind, asked=np.ones(len(chunk), dtype=bool))
+
+    def _check(self, name: str, header: list[str]) -> None:
+        for column in (self.options.time, *(column for column, _ in self.columns.values()), self.known_at):
+            if column is not None and column not in header and column not in self.optional:
                 raise SourceError(
-                    f"{path} has {names.count(wanted)} columns called {wanted!r}; its header is {', '.join(names)}",
+                    f"{name} has no column called {column!r}; its header is {', '.join(header)}",
                     "rename the column, or name it in the series' options in fortnight.toml",
                 )
-        return names
+
+    def _of_chunk(self, chunk: Chunk, starts: pd.DatetimeIndex, kind: np.ndarray, asked: np.ndarray) -> Iterator[Batch]:
+        """The batches of the rows that are asked for and do not lie before the window; those without a time do not."""
+        timed = asked & np.asarray(starts >= pd.Timestamp(self.since))
+        known, unknown = None, np.zeros(len(chunk), dtype=bool)
+        if self.known_at:
+            known = self.options.clock.read(chunk.cells[self.known_at])[0]
+            unknown = timed & np.asarray(known.isna())
+        for number, (quantity, (column, parse)) in enumerate(self.columns.items()):
+            if column not in chunk.cells:
+                continue
+            value = parse(chunk.cells[column])
+            empty = pc.equal(chunk.cells[column], "").to_numpy(zero_copy_only=False)
+            good = timed & ~unknown & ~np.isnan(value)
+            if number == 0:
+                bad, malformed = (timed & ~good) | (asked & np.asarray(starts.isna())), chunk.malformed
+            else:  # an empty cell of an optional column is no mistake, and a broken time is told with the first quantity
+                bad, malformed = timed & ~unknown & ~good & ~empty, []
+            readings = readings_frame(starts[good], value[good], None if known is None else known[good])
+            rejected = rejected_frame(malformed)
+            if bad.any():
+                why = [self._reason(column, *row) for row in zip(kind[bad], empty[bad], unknown[bad], strict=True)]
+                texts = chunk.row_texts([self.options.time, column, self.known_at or column], bad)
+                told = rejected_frame(list(zip(why, texts, strict=True)), starts[bad])
+                rejected = pd.concat([rejected, told], ignore_index=True)
+            if len(readings) or len(rejected):
+                yield Batch(quantity, readings, rejected)
+
+    def _reason(self, column: str, kind: int, empty: bool, unknown: bool) -> str:
+        options = self.options
+        if kind == NO_TIME:
+            return f"{options.time} is not a time" + ("" if options.time_zone else " with an offset")
+        if kind == SKIPPED:
+            return f"{options.time} does not exist on the clocks of {options.time_zone}"
+        if kind == DOUBLED:
+            return f"{options.time} exists twice on the clocks of {options.time_zone}, and is not given twice"
+        if unknown:
+            return f"{self.known_at} is not a time"
+        return f"{column} has no value" if empty else f"{column} is not a number"
 
 
-def _times(text: pd.Series) -> pd.DatetimeIndex:
-    """UTC times of ISO 8601 texts; NaT where there is no offset or no time."""
-    told = text.where(text.str.fullmatch(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})"))
-    return pd.DatetimeIndex(pd.to_datetime(told, format="ISO8601", utc=True, errors="coerce"))
-
-
-def _numbers(text: pd.Series) -> np.ndarray:
-    """Plain decimal numbers; NaN for anything else: empty cells, `nan`, `inf`, and what is too large for a float."""
-    told = text.where(text.str.fullmatch(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"))
-    numbers = pd.to_numeric(told, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    return np.where(np.isfinite(numbers), numbers, np.nan)
-
-
-def _flags(text: pd.Series) -> np.ndarray:
-    return text.str.lower().map(FLAGS).to_numpy(dtype=float, na_value=np.nan)
+def _flags(text: pa.Array) -> np.ndarray:
+    return np.asarray(pd.Series(pc.utf8_lower(text).to_pandas()).map(FLAGS).to_numpy(dtype=float, na_value=np.nan))

@@ -4,8 +4,10 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 
 from forecasting.store.alerts import Alerts
+from forecasting.store.backfills import Backfills
 from forecasting.store.database import connect
 from forecasting.store.forecasts import Forecasts
+from forecasting.store.ingests import Ingests
 from forecasting.store.locks import series_lock
 from forecasting.store.readings import Readings
 from forecasting.store.schema import migrate
@@ -29,6 +31,8 @@ class Store:
             self.connection.close()
             raise
         self.readings = Readings(self.connection)
+        self.ingests = Ingests(self.connection)
+        self.backfills = Backfills(self.connection)
         self.versions = Versions(self.connection)
         self.forecasts = Forecasts(self.connection)
         self.alerts = Alerts(self.connection)

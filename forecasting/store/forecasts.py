@@ -35,28 +35,31 @@ class ForecastRow:
     readings_as_of: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class NewIssue:
+    """What a forecast rests on: the model, the readings from `inputs_start` to `origin` as known at `readings_as_of`, and the
+    fingerprint of the whole history. A complete one has `leads` leads."""
+
+    version: ModelVersion
+    origin: datetime
+    inputs_start: datetime
+    readings_as_of: datetime
+    history_sha256: str
+    unit: str
+    leads: int
+
+
 class Forecasts:
     """Rows of `forecast_issue` and `forecast_value`, and what consumers see of them."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    def publish(
-        self,
-        forecast: pd.DataFrame,
-        leads: int,
-        version: ModelVersion,
-        origin: datetime,
-        readings_as_of: datetime,
-        history_sha256: str,
-        unit: str,
-    ) -> bool:
+    def publish(self, forecast: pd.DataFrame, issue: NewIssue) -> bool:
         """Make a forecast visible in one transaction that first proves it complete.
 
         Args:
             forecast: columns lead, target_start, target_end, mean, q10, q50, q90, as `predicting.forecast_frame` makes it.
-            leads: how many a complete forecast has.
-            history_sha256: fingerprint of the history it rests on.
 
         Returns:
             False where the same model has published from the same history before: nothing changes then.
@@ -67,17 +70,13 @@ class Forecasts:
         remedy = "nothing was published; retrain, then publish again"
         try:
             with self.connection.transaction(), self.connection.cursor() as cursor:
-                issue = {
-                    "series_key": version.series_key,
-                    "resolution": version.resolution,
-                    "origin": origin,
-                    "readings_as_of": readings_as_of,
-                    "model_version_key": version.model_version_key,
-                    "history_sha256": history_sha256,
-                    "unit": unit,
-                    "leads": leads,
+                parameters = {
+                    **{name: getattr(issue, name) for name in NewIssue.__slots__ if name != "version"},
+                    "series_key": issue.version.series_key,
+                    "resolution": issue.version.resolution,
+                    "model_version_key": issue.version.model_version_key,
                 }
-                row = cursor.execute(statement("add_forecast_issue"), issue).fetchone()
+                row = cursor.execute(statement("add_forecast_issue"), parameters).fetchone()
                 if row is None:
                     return False
                 columns = ("lead", "target_start", "target_end", "mean", "q10", "q50", "q90")
@@ -88,9 +87,9 @@ class Forecasts:
                         copy.write_row((row[0], *values))
                 wrong = cursor.execute(statement("incomplete_issue"), {"issue_id": row[0]}).fetchone()
                 if wrong is None or wrong[0] is not None:
-                    raise PublishError(f"the forecast from {origin:%F %H:%M}Z is incomplete ({wrong and wrong[0]})", remedy)
+                    raise PublishError(f"the forecast from {issue.origin:%F %H:%M}Z is incomplete ({wrong and wrong[0]})", remedy)
         except (psycopg.errors.CheckViolation, psycopg.errors.UniqueViolation) as error:
-            raise PublishError(f"the forecast from {origin:%F %H:%M}Z breaks {error.diag.constraint_name}", remedy) from None
+            raise PublishError(f"the forecast from {issue.origin:%F %H:%M}Z breaks {error.diag.constraint_name}", remedy) from None
         return True
 
     def latest(self, series_id: str, resolution: Resolution) -> list[ForecastRow]:

@@ -1,6 +1,5 @@
 """Series and their versioned readings."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,20 +8,10 @@ from psycopg.rows import dict_row
 
 from forecasting.domain import Quantity, Series
 from forecasting.errors import SettingsError
-from forecasting.frames import Batch, readings_frame
+from forecasting.frames import readings_frame
 from forecasting.store.database import Connection, statement
 
-BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Added:
-    """What an ingest of one quantity did. Rows that were known already are in `read` only."""
-
-    read: int
-    new: int
-    corrected: int
-    quarantined: int
+BEGINNING, END = datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Readings:
@@ -32,15 +21,15 @@ class Readings:
         self.connection = connection
         self._keys: dict[str, int] = {}
 
-    def register(self, series: Series) -> None:
-        """Make a demand series and its companions known; name, region, delay and source may change later, the grid may not.
+    def register(self, *group: Series) -> None:
+        """Make a demand series and its companions known, demand first; name, region, delay and source may change later, the grid
+        may not.
 
         Raises:
             SettingsError: the stored series has another interval, zone or kind.
         """
         with self.connection.transaction():
-            for quantity in Quantity:
-                wanted = series.companion(quantity)
+            for wanted in group:
                 self.connection.execute(statement("register_series"), _parameters(wanted))
                 stored = self.series(wanted.series_id)
                 assert stored is not None
@@ -62,7 +51,7 @@ class Readings:
 
     def stored_ids(self) -> list[str]:
         """Ids of all demand series with readings."""
-        rows = self.connection.execute("SELECT series_id FROM fortnight.series WHERE quantity = 'demand' ORDER BY series_id")
+        rows = self.connection.execute(statement("stored_series"))
         return [str(row[0]) for row in rows]
 
     def key(self, series: Series) -> int:
@@ -76,42 +65,12 @@ class Readings:
         row = self.connection.execute(statement("newest_reading"), {"series_key": self.key(series), "as_of": as_of}).fetchone()
         return row[0] if row else None  # type: ignore[return-value]
 
-    def add(self, series: Series, batch: Batch, as_of: datetime, since: datetime, source: str) -> Added:
-        """Add what is new or changed, quarantine what was rejected, and record the run: all of it or nothing.
-
-        Args:
-            batch: a checked batch of this series, unique by interval start.
-            since: where the window that was asked for begins; it ends at `as_of`.
-        """
-        key = self.key(series)
-        with self.connection.transaction(), self.connection.cursor() as cursor:
-            window = {"series_key": key, "source": source, "as_of": as_of, "window_start": since, "window_end": as_of}
-            row = cursor.execute(statement("start_ingest_run"), {**window, "rows_read": batch.rows}).fetchone()
-            assert row is not None
-            run = {"ingest_run_id": row[0]}
-            cursor.execute("CREATE TEMP TABLE staged_reading (interval_start timestamptz, value float8)")
-            with cursor.copy("COPY staged_reading FROM STDIN (FORMAT binary)") as copy:
-                copy.set_types(["timestamptz", "float8"])
-                starts = pd.DatetimeIndex(batch.readings["interval_start"]).to_pydatetime()
-                for start, value in zip(starts, batch.readings["value"].tolist(), strict=True):
-                    copy.write_row((start, value))
-            due_after = series.interval + series.publication_delay
-            cursor.execute(statement("add_readings"), {**window, **run, "due_after": due_after})
-            row = cursor.fetchone()
-            assert row is not None
-            cursor.execute("DROP TABLE staged_reading")
-            cursor.execute(
-                statement("add_quarantined"),
-                {**run, "series_key": key, "reasons": batch.rejected["reason"].tolist(), "raws": batch.rejected["raw"].tolist()},
-            )
-            added = Added(batch.rows, int(str(row[0])), int(str(row[1])), cursor.rowcount)
-            counts = {"rows_new": added.new, "rows_corrected": added.corrected, "rows_quarantined": added.quarantined}
-            cursor.execute(statement("finish_ingest_run"), {**run, **counts})
-        return added
-
-    def as_of(self, series: Series, as_of: datetime, since: datetime = BEGINNING) -> pd.DataFrame:
-        """The readings frame as it was known at `as_of`, from `since` on, oldest first."""
-        parameters = {"series_key": self.key(series), "as_of": as_of, "since": since}
+    def as_of(
+        self, series: Series, as_of: datetime, since: datetime = BEGINNING, until: datetime = END
+    ) -> pd.DataFrame:
+        """The readings frame as it was known at `as_of`, of intervals that start at `since` or later and before `until`, oldest
+        first."""
+        parameters = {"series_key": self.key(series), "as_of": as_of, "since": since, "until": until}
         with self.connection.cursor(binary=True) as cursor:
             rows = cursor.execute(statement("readings_as_of"), parameters).fetchall()
         frame = pd.DataFrame(rows, columns=["interval_start", "value"])

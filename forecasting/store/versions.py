@@ -13,7 +13,8 @@ from forecasting.store.database import Connection, statement
 
 @dataclass(frozen=True, slots=True)
 class NewVersion:
-    """What a retrain registered in MLflow, and what the election made of it."""
+    """What a retrain registered in MLflow, and what the election made of it. The bounds of the history are unknown only for those
+    of old."""
 
     series_key: int
     resolution: Resolution
@@ -26,6 +27,8 @@ class NewVersion:
     weights_sha256: str
     card_sha256: str
     history_sha256: str
+    history_start: datetime | None
+    history_end: datetime | None
     git_sha: str
     promoted: bool
     reason: str

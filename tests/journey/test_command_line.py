@@ -172,5 +172,5 @@ def test_ctrl_c_ends_a_run_with_one_line(folder: Path, module: str) -> None:
 
 def test_help_names_every_command(folder: Path) -> None:
     text = fortnight(folder, "--help").stdout
-    for command in ("daily", "ingest", "retrain", "publish", "watch", "show", "psql", "mlflow", "prefect", "stop", "migrate"):
+    for command in ("daily", "ingest", "retrain", "publish", "watch", "show", "psql", "mlflow", "prefect", "stop", "migrate", "backfill", "status", "doctor"):
         assert command in text

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from forecasting.artefact import CARD, WEIGHTS
-from forecasting.domain import parse_as_of
+from forecasting.domain import parse_moment
 from forecasting.errors import HistoryError, WeightsError
 from forecasting.jobs.daily import daily
 from forecasting.jobs.history import known_history
@@ -38,12 +38,12 @@ def given_of(settings: Settings, path: Path) -> SeriesSettings:
 
 def run(service: Service, path: Path, as_of: str) -> SeriesSettings:
     given = given_of(service.settings, path)
-    daily(service, given, parse_as_of(as_of, demand_series(given).zone))
+    daily(service, given, parse_moment(as_of, demand_series(given).zone))
     return given
 
 
 def test_a_reading_is_followed_to_the_forecast(settings: Settings, vic_csv: Path) -> None:
-    with open_service(settings) as service:
+    with open_service(settings, NOW) as service:
         run(service, vic_csv, "2014-01-01")
         execute = service.store.connection.execute
 
@@ -76,7 +76,7 @@ def test_the_same_day_twice_changes_nothing(settings: Settings, vic_csv: Path) -
         SELECT (SELECT count(*) FROM fortnight.reading), (SELECT count(*) FROM fortnight.model_version),
                (SELECT count(*) FROM fortnight.forecast_issue), (SELECT count(*) FROM fortnight.forecast_value)
     """
-    with open_service(settings) as service:
+    with open_service(settings, NOW) as service:
         run(service, vic_csv, "2014-01-01")
         once = service.store.connection.execute(counted).fetchone()
         run(service, vic_csv, "2014-01-01")
@@ -93,7 +93,7 @@ def test_nothing_after_the_as_of_time_enters_a_forecast(settings: Settings, vic_
         for row in rows
     ]
     forecasts = []
-    with open_service(settings) as service:
+    with open_service(settings, NOW) as service:
         for path in (vic_csv, written(altered, folder / "altered.csv")):
             run(service, path, "2014-01-01")
             forecasts.append(service.store.forecasts.latest("vic", "daily"))
@@ -104,7 +104,7 @@ def test_nothing_after_the_as_of_time_enters_a_forecast(settings: Settings, vic_
 
 def test_a_correction_is_a_new_version_and_makes_a_new_forecast(settings: Settings, vic_csv: Path, folder: Path) -> None:
     corrected = [[row[0], "9000", *row[2:]] if row[0] == LAST_INTERVAL else row for row in rows_of(vic_csv)]
-    with open_service(settings) as service:
+    with open_service(settings, NOW) as service:
         given = run(service, vic_csv, "2014-01-01")
         first = service.store.forecasts.latest("vic", "daily")
         later = "2014-01-01T06:00+11:00"
@@ -114,25 +114,25 @@ def test_a_correction_is_a_new_version_and_makes_a_new_forecast(settings: Settin
         assert second[0].mean != first[0].mean
 
         series = demand_series(given)
-        then = known_history(service, series, parse_as_of("2014-01-01", series.zone))
-        now = known_history(service, series, parse_as_of(later, series.zone))
+        then = known_history(service, series, parse_moment("2014-01-01", series.zone))
+        now = known_history(service, series, parse_moment(later, series.zone))
         assert now.energy_mwh[-1] > then.energy_mwh[-1] + 5000
         assert (now.energy_mwh[:-1] == then.energy_mwh[:-1]).all()
 
 
 def test_a_replayed_past_is_not_forecast_by_a_later_model(settings: Settings, vic_csv: Path) -> None:
-    with open_service(settings) as service:
+    with open_service(settings, NOW) as service:
         given = run(service, vic_csv, "2014-06-01")
         run(service, vic_csv, "2014-01-01")
         series = demand_series(given)
-        report = publish(service, given, parse_as_of("2014-01-01", series.zone))
-        assert report.version.as_of == parse_as_of("2014-01-01", series.zone)
+        report = publish(service, given, parse_moment("2014-01-01", series.zone))
+        assert report.version.as_of == parse_moment("2014-01-01", series.zone)
         assert service.registry.champion(report.version.model_name) == 1, "the alias stays with the newest knowledge"
-        assert service.store.forecasts.latest("vic", "daily")[0].readings_as_of == parse_as_of("2014-06-01", series.zone)
+        assert service.store.forecasts.latest("vic", "daily")[0].readings_as_of == parse_moment("2014-06-01", series.zone)
 
 
 def test_an_alias_moved_by_hand_is_respected(settings: Settings, vic_csv: Path) -> None:
-    with open_service(settings) as service:
+    with open_service(settings, NOW) as service:
         run(service, vic_csv, "2014-01-01")
         given = run(service, vic_csv, "2014-01-02")
         newest = service.store.forecasts.latest("vic", "daily")[0]
@@ -144,27 +144,27 @@ def test_an_alias_moved_by_hand_is_respected(settings: Settings, vic_csv: Path) 
 
 @pytest.mark.parametrize("name", [WEIGHTS, CARD])
 def test_tampered_models_are_refused(settings: Settings, vic_csv: Path, name: str) -> None:
-    with open_service(settings) as service:
+    with open_service(settings, NOW) as service:
         given = run(service, vic_csv, "2014-01-01")
         for path in settings.home.rglob(name):
             content = bytearray(path.read_bytes())
             content[len(content) // 2] ^= 1
             path.write_bytes(content)
         with pytest.raises(WeightsError, match=name):
-            publish(service, given, parse_as_of("2014-01-01", demand_series(given).zone))
+            publish(service, given, parse_moment("2014-01-01", demand_series(given).zone))
 
 
 def test_stale_readings_do_not_make_a_forecast_of_the_past(settings: Settings, vic_csv: Path) -> None:
-    with open_service(settings) as service:
+    with open_service(settings, NOW) as service:
         given = run(service, vic_csv, "2014-12-31")
         with pytest.raises(HistoryError, match="would lie before the as-of time"):
-            publish(service, given, parse_as_of("2015-02-01", demand_series(given).zone))
+            publish(service, given, parse_moment("2015-02-01", demand_series(given).zone))
 
 
 def test_the_readmes_queries_run(settings: Settings, vic_csv: Path) -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     block = readme.split("```sql\n")[1].split("```")[0]
-    with open_service(settings) as service:
+    with open_service(settings, NOW) as service:
         run(service, vic_csv, "2014-01-01")
         answers = [service.store.connection.execute(query.encode()).fetchall() for query in block.split(";") if query.strip()]
     assert [len(rows) for rows in answers] == [2, 1, 0]

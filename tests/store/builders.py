@@ -1,11 +1,14 @@
 """Series, batches and model versions for store tests."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
 from forecasting.domain import Quantity, Series
 from forecasting.frames import Batch, readings_frame, rejected_frame
+from forecasting.store import Store
+from forecasting.store.ingests import Added, IngestKind, Window
 from forecasting.store.versions import NewVersion, ScoreRow
 
 HALF_HOUR = timedelta(minutes=30)
@@ -18,10 +21,28 @@ def series(series_id: str = "vic", delay: timedelta = timedelta(0)) -> Series:
     )
 
 
-def batch(values: dict[int, float], rejected: list[tuple[str, dict[str, str]]] | None = None) -> Batch:
+def batch(values: dict[int, float], rejected: Sequence[tuple[str, dict[str, str]]] = ()) -> Batch:
     """Demand readings by number of half-hours after START."""
     starts = pd.DatetimeIndex([START + n * HALF_HOUR for n in sorted(values)], tz="UTC")
     return Batch(Quantity.DEMAND, readings_frame(starts, pd.array([values[n] for n in sorted(values)])), rejected_frame(rejected))
+
+
+def merge(
+    store: Store,
+    of: Series,
+    values: dict[int, float],
+    as_of: float,
+    since: float = 0,
+    until: float | None = None,
+    rejected: Sequence[tuple[str, dict[str, str]]] = (),
+    kind: IngestKind = "daily",
+) -> Added:
+    """Store a delivery of a registered series, in half-hours after START."""
+    store.ingests.clear_stage()
+    key, delivered = store.readings.key(of), batch(values, rejected)
+    store.ingests.stage(key, delivered)
+    window = Window(at(since), at(as_of if until is None else until), at(as_of), kind)
+    return store.ingests.merge(of, key, window, delivered.rows, states_known_at=False)
 
 
 def at(half_hours: float) -> datetime:
@@ -43,6 +64,8 @@ def new_version(
         weights_sha256="a" * 64,
         card_sha256="b" * 64,
         history_sha256="c" * 64,
+        history_start=START - timedelta(days=100),
+        history_end=START,
         git_sha="d" * 40,
         promoted=promoted,
         reason="because",

@@ -8,6 +8,7 @@ import pytest
 
 from forecasting.errors import PublishError
 from forecasting.store import Store
+from forecasting.store.forecasts import NewIssue
 from forecasting.store.versions import ModelVersion
 from tests.store.builders import START, forecast, new_version, series
 
@@ -23,7 +24,8 @@ def publish(store: Store, version: ModelVersion, frame: pd.DataFrame, history: s
     moved = frame.assign(
         target_start=frame["target_start"] + timedelta(days=days), target_end=frame["target_end"] + timedelta(days=days)
     )
-    return store.forecasts.publish(moved, 14, version, origin, origin + timedelta(hours=6), history, "MWh")
+    issue = NewIssue(version, origin, origin - timedelta(days=14), origin + timedelta(hours=6), history, "MWh", leads=14)
+    return store.forecasts.publish(moved, issue)
 
 
 def issues(store: Store) -> int:

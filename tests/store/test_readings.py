@@ -1,12 +1,14 @@
 """Versioned readings: what was known when."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from forecasting.domain import Quantity
 from forecasting.errors import SettingsError
 from forecasting.store import Store
-from tests.store.builders import HALF_HOUR, START, at, batch, series
+from tests.store.builders import HALF_HOUR, START, at, merge, series
 
 
 def known(store: Store, half_hours: float) -> dict[int, float]:
@@ -16,7 +18,7 @@ def known(store: Store, half_hours: float) -> dict[int, float]:
 
 def add(store: Store, values: dict[int, float], as_of: float, since: float = 0, **options: object) -> tuple[int, int, int]:
     store.readings.register(series())
-    added = store.readings.add(series(), batch(values, **options), at(as_of), at(since), "csv")
+    added = merge(store, series(), values, as_of, since, **options)
     return added.new, added.corrected, added.quarantined
 
 
@@ -31,7 +33,7 @@ def test_new_readings_are_known_from_the_end_of_their_interval(store: Store) -> 
 def test_a_declared_delay_postpones_knowledge(store: Store) -> None:
     late = series(delay=timedelta(hours=1))
     store.readings.register(late)
-    store.readings.add(late, batch({0: 10.0}), at(100), at(0), "csv")
+    merge(store, late, {0: 10.0}, as_of=100)
     assert known(store, 2.9) == {}
     assert known(store, 3) == {0: 10.0}
 
@@ -83,9 +85,9 @@ def test_demand_as_of_says_the_same_in_sql(store: Store) -> None:
 
 
 def test_companions_are_not_demand(store: Store) -> None:
-    store.readings.register(series())
-    temperature = series().companion(batch({}).quantity.TEMPERATURE)
-    store.readings.add(temperature, batch({0: 21.0}), at(10), at(0), "csv")
+    temperature = series().companion(Quantity.TEMPERATURE)
+    store.readings.register(series(), temperature)
+    merge(store, temperature, {0: 21.0}, as_of=10)
     assert store.connection.execute("SELECT count(*) FROM published.demand_as_of(now())").fetchone() == (0,)
     assert store.readings.as_of(temperature, at(10))["value"].tolist() == [21.0]
 
@@ -106,10 +108,10 @@ def test_a_batch_is_added_whole_or_not_at_all(store: Store) -> None:
     assert store.connection.execute("SELECT count(*) FROM fortnight.ingest_run").fetchone() == (1,)
 
 
-def test_a_series_keeps_its_grid(store: Store) -> None:
-    store.readings.register(series())
-    hourly = series()
-    object.__setattr__(hourly, "interval", timedelta(hours=1))
+def test_a_series_with_readings_keeps_its_grid(store: Store) -> None:
+    hourly = replace(series(), interval=timedelta(hours=1))
+    store.readings.register(hourly)
+    add(store, {0: 10.0}, as_of=10)
     with pytest.raises(SettingsError, match="give the changed series a new id"):
         store.readings.register(hourly)
 

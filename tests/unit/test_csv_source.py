@@ -7,14 +7,16 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from forecasting.domain import Quantity
 from forecasting.errors import SettingsError, SourceError
-from forecasting.frames import Batch
+from forecasting.frames import Batch, readings_frame, rejected_frame
 from forecasting.sources import open_source
+from forecasting.sources.web import Web
 from tests.unit.builders import make_series, utc
 
 SERIES = make_series()
@@ -22,11 +24,21 @@ SINCE, UNTIL = utc("2014-01-01 00:00"), utc("2014-01-03 00:00")
 HEADER = "interval_start,demand_mwh\n"
 FULL_HEADER = "interval_start,demand_mwh,temperature_c,holiday\n"
 Read = dict[Quantity, Batch]
+NOTHING = Batch(Quantity.DEMAND, readings_frame(pd.DatetimeIndex([], tz="UTC"), np.empty(0)), rejected_frame())
 
 
 def read_file(path: Path, since: datetime = SINCE, until: datetime = UNTIL, **options: str) -> Read:
-    source = open_source("csv", SERIES.series_id, {"path": str(path), **options})
-    return {batch.quantity: batch for batch in source.read(SERIES, since, until)}
+    source = open_source("csv", SERIES.series_id, {"path": str(path), **options}, Web())
+    found = {Quantity.DEMAND: Batch(Quantity.DEMAND, NOTHING.readings, NOTHING.rejected)}
+    for batch in source.read(SERIES, since, until):
+        before = found.get(batch.quantity, NOTHING)
+        parts = [pd.concat([old, new], ignore_index=True) for old, new in zip(_frames(before), _frames(batch), strict=True)]
+        found[batch.quantity] = Batch(batch.quantity, *parts)
+    return found
+
+
+def _frames(batch: Batch) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return batch.readings, batch.rejected
 
 
 def read(content: str | bytes, folder: Path, name: str = "demand.csv", **options: str) -> Read:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecasting.domain import Quantity, as_of_moment, parse_as_of, require_utc
+from forecasting.domain import Quantity, as_of_moment, parse_moment, require_utc
 from forecasting.errors import AlreadyRunning, FortnightError, SettingsError, WeightsError
 from tests.unit.builders import make_series, utc
 
@@ -28,7 +28,7 @@ MELBOURNE, HAVANA = ZoneInfo("Australia/Melbourne"), ZoneInfo("America/Havana")
     ],
 )
 def test_a_date_is_its_local_midnight(text: str, zone: ZoneInfo, moment: str) -> None:
-    found = parse_as_of(text, zone)
+    found = parse_moment(text, zone)
     assert found == utc(moment)
     assert found.utcoffset() == timedelta(0)
 
@@ -38,14 +38,14 @@ def test_a_date_is_its_local_midnight(text: str, zone: ZoneInfo, moment: str) ->
 )
 def test_a_time_with_an_offset_is_that_moment_in_any_zone(text: str) -> None:
     for zone in (MELBOURNE, HAVANA):
-        assert parse_as_of(text, zone) == utc("2014-01-30 19:00")
-        assert parse_as_of(text, zone).utcoffset() == timedelta(0)
+        assert parse_moment(text, zone) == utc("2014-01-30 19:00")
+        assert parse_moment(text, zone).utcoffset() == timedelta(0)
 
 
 @pytest.mark.parametrize("text", ["2014-01-31T06:00", "2014-01-31 06:00:00", "2014-01-31T06"])
 def test_a_time_without_an_offset_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match="has no offset from UTC; give a date such as 2014-01-31") as caught:
-        parse_as_of(text, MELBOURNE)
+        parse_moment(text, MELBOURNE)
     assert repr(text) in caught.value.problem
 
 
@@ -65,7 +65,7 @@ def test_a_time_without_an_offset_is_refused(text: str) -> None:
 )
 def test_nonsense_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match="is not a time; give a date such as 2014-01-31"):
-        parse_as_of(text, MELBOURNE)
+        parse_moment(text, MELBOURNE)
 
 
 def test_an_as_of_moment_is_what_was_asked_for_or_now() -> None:
@@ -84,7 +84,7 @@ def test_an_as_of_moment_in_the_future_is_refused(text: str) -> None:
 @given(st.one_of(st.text(), st.text("0123456789-+:TZ. ", max_size=30)))
 def test_any_text_is_a_moment_in_utc_or_refused(text: str) -> None:
     try:
-        moment = parse_as_of(text, MELBOURNE)
+        moment = parse_moment(text, MELBOURNE)
     except SettingsError:
         return
     assert moment.utcoffset() == timedelta(0)

@@ -49,13 +49,23 @@ def test_partial_first_and_last_days_are_dropped() -> None:
     assert [history.days[0], history.days[-1]] == [pd.Timestamp("2014-02-02"), pd.Timestamp("2014-02-11")]
 
 
-def test_a_day_that_lacks_one_reading_is_filled_from_a_week_before() -> None:
+def test_a_short_hole_is_drawn_straight_and_the_day_still_counts_as_read() -> None:
     readings = make_readings("2014-02-01", "2014-02-20", SERIES)
-    gap = local_day(readings) == "2014-02-10"
-    history = daily_history(readings.drop(index=readings.index[gap][17]), SERIES)
-    position = int(np.flatnonzero(history.filled)[0])
+    whole = daily_history(readings, SERIES)
+    hole = readings.index[local_day(readings) == "2014-02-10"][17:20]
+    history = daily_history(readings.drop(index=hole), SERIES)
+    assert not history.filled.any()
+    assert history.energy_mwh == pytest.approx(whole.energy_mwh, rel=1e-2)
+
+
+def test_a_longer_hole_takes_the_readings_of_a_week_before_and_the_day_is_filled() -> None:
+    readings = make_readings("2014-02-01", "2014-02-20", SERIES)
+    day = readings.index[local_day(readings) == "2014-02-10"]
+    week_before = readings.index[local_day(readings) == "2014-02-03"]
+    history = daily_history(readings.drop(index=day[10:20]), SERIES)
     assert history.days[history.filled].strftime("%F").tolist() == ["2014-02-10"]
-    assert history.energy_mwh[position] == history.energy_mwh[position - 7] > 0
+    kept, taken = readings["value"][day.difference(day[10:20])], readings["value"][week_before[10:20]]
+    assert history.energy_mwh[history.filled] == pytest.approx(kept.sum() + taken.sum())
 
 
 def test_a_hole_longer_than_a_week_repeats_the_last_week_before_it() -> None:

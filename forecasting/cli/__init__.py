@@ -1,0 +1,29 @@
+"""The command `fortnight`: the daily jobs without Prefect, looking at what there is, and ways into what they leave."""
+
+import typer
+
+from forecasting.cli import jobs, looking, servers
+from forecasting.cli.running import guarded
+
+app = typer.Typer(
+    help="Two-week demand forecasts, every morning, in Postgres.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+PANELS = {
+    "Jobs": (jobs.daily, jobs.ingest, jobs.backfill, jobs.retrain, jobs.publish, jobs.watch),
+    "Looking": (looking.show, looking.status, looking.doctor),
+    "Servers": (servers.migrate, servers.mlflow, servers.prefect, servers.stop),
+}
+for panel, commands in PANELS.items():
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
+app.command(
+    rich_help_panel="Servers", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)(servers.psql)
+
+
+def main() -> None:
+    """Entry point."""
+    guarded(app)

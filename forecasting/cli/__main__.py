@@ -1,0 +1,5 @@
+"""`python -m forecasting.cli`."""
+
+from forecasting.cli import main
+
+main()

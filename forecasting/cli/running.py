@@ -1,0 +1,128 @@
+"""How commands run: progress, errors as one line, Ctrl-C, and the jobs of the chosen series."""
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+from zoneinfo import ZoneInfo
+
+import psutil
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from forecasting.domain import as_of_moment
+from forecasting.errors import FortnightError
+from forecasting.jobs import Progress as Report
+from forecasting.settings import SeriesSettings, load_settings
+
+if TYPE_CHECKING:
+    from forecasting.service import Service
+
+out, err = Console(), Console(stderr=True)
+INTERRUPTED, GO_ON = 130, "interrupted; nothing is half-written, run the same command again to go on"
+Job = Callable[["Service", SeriesSettings, datetime, Report], object]
+
+
+def guarded(command: Callable[[], object]) -> None:
+    """Run a command line: expected errors become one line and an exit code, Ctrl-C ends at once."""
+    signal.signal(signal.SIGINT, stop_at_once)
+    try:
+        command()
+    except FortnightError as error:
+        complain(error)
+        sys.exit(error.exit_code)
+
+
+def stop_at_once(_signal: int, _frame: object) -> NoReturn:
+    """Ctrl-C, as good as a kill, which every job survives.
+
+    A KeyboardInterrupt would be lost where a library swallows it; and a flow would wait for ever for Prefect's temporary server,
+    which gets the signal too.
+    """
+    sys.stderr.write(f"{GO_ON}\n")
+    for child in psutil.Process().children(recursive=True):
+        child.terminate()
+    os._exit(INTERRUPTED)
+
+
+def run(
+    job: Job,
+    source: str | None,
+    path: Path | None,
+    series: Sequence[str] | None,
+    as_of: str | None,
+    *,
+    stored: bool = False,
+    show_forecast: bool = False,
+    hold: str = "",
+) -> None:
+    """Run a job for each chosen series, holding it; one that fails does not keep the others from running.
+
+    Args:
+        stored: the job works on what is stored, and needs no source.
+        hold: hold only this part of a series, such as `/backfill`, so that other work on it goes on.
+
+    Raises:
+        FortnightError: the last failure, after all series had their turn.
+    """
+    from forecasting.report import show_latest
+    from forecasting.service import choose_series, open_service
+
+    settings, now = load_settings(), datetime.now(UTC)
+    log_to_terminal()
+    choose_series(settings, source, path, series or ())  # a mistake in the options is told before anything is started
+    failures: list[FortnightError] = []
+    with open_service(settings, now) as service, progress_shown() as report:
+        ids = service.store.readings.stored_ids() if stored else None
+        for given in choose_series(settings, source, path, series or (), ids):
+            try:
+                moment = as_of_moment(as_of, ZoneInfo(given.time_zone), now)
+                with service.store.hold(f"{given.id}{hold}"):
+                    job(service, given, moment, report)
+                if show_forecast:
+                    show_latest(out, service, given.id, moment)
+            except FortnightError as error:
+                if failures:
+                    complain(failures[-1])
+                failures.append(error)
+    if failures:
+        raise failures[-1]
+
+
+def log_to_terminal() -> None:
+    """Our own log and other people's warnings, on standard error."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[RichHandler(console=err, show_path=False)])
+    for chatty in ("alembic", "mlflow", "matplotlib"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def complain(error: FortnightError | str) -> None:
+    """One line on standard error."""
+    err.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def progress_shown() -> Iterator[Report]:
+    """A progress bar on a terminal, one line for each thing being done; nothing elsewhere."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def report(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=total or None)
+            progress.update(tasks[what], completed=done, total=total or None)
+
+        yield report
+
+
+def become(arguments: list[str], environment: dict[str, str]) -> NoReturn:
+    """Hand this process over to another program."""
+    os.execvpe(arguments[0], arguments, {**os.environ, **environment})  # noqa: S606

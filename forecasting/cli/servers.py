@@ -1,0 +1,78 @@
+"""Ways into the database, MLflow and Prefect."""
+
+import socket
+import sys
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from forecasting.cli.running import become, out
+from forecasting.errors import SettingsError
+from forecasting.settings import load_settings
+
+PortOption = Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1, max=65535)]
+
+
+def migrate() -> None:
+    """Bring the database to the present schema; every other command does so too."""
+    from forecasting.service import open_service
+    from forecasting.store import schema
+
+    with open_service(load_settings(), datetime.now(UTC)) as service:
+        out.print(f"schema {schema.current(service.store.connection)}, up to date", highlight=False)
+
+
+def psql(context: typer.Context) -> None:
+    """Open psql on the service's database; what follows -- goes to psql."""
+    from forecasting.service import database_url
+    from forecasting.store.database import psql as psql_command
+
+    arguments, environment = psql_command(database_url(load_settings()), context.args)
+    become(arguments, environment)
+
+
+def mlflow(port: PortOption = 5000) -> None:
+    """Serve the MLflow UI, or say where it is if a tracking server is set."""
+    settings = load_settings()
+    if settings.mlflow_tracking_uri is not None:
+        out.print(
+            f"the tracking server is at {settings.mlflow_tracking_uri.get_secret_value().rsplit('@', 1)[-1]}", highlight=False
+        )
+        return
+    _require_free(port)
+    folder = settings.home / "mlflow"
+    folder.mkdir(parents=True, exist_ok=True)
+    out.print(f"MLflow on http://127.0.0.1:{port}, stop it with Ctrl-C", highlight=False)
+    become(
+        [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}",
+         "--artifacts-destination", str(folder / "artifacts"), "--host", "127.0.0.1", "--port", str(port)],
+        {"MLFLOW_DISABLE_TELEMETRY": "true"},
+    )  # fmt: skip
+
+
+def prefect(port: PortOption = 4200) -> None:
+    """Serve the Prefect UI over the runs of `python -m flows`."""
+    settings = load_settings()
+    _require_free(port)
+    become(
+        [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
+        settings.prefect_environment,
+    )
+
+
+def stop() -> None:
+    """Stop the Postgres that the embedded default started; data stay."""
+    from forecasting.store import embedded
+
+    stopped = embedded.stop(load_settings().home)
+    out.print("Postgres stopped" if stopped else "no embedded Postgres is running", highlight=False)
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise SettingsError(f"port {port} cannot be used ({error.strerror})", "choose another with --port") from None
