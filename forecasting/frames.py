@@ -42,9 +42,7 @@ class Batch:
         return len(self.readings) + len(self.rejected)
 
 
-def readings_frame(
-    interval_start: pd.DatetimeIndex, value: np.ndarray, known_at: pd.DatetimeIndex | None = None
-) -> pd.DataFrame:
+def readings_frame(interval_start: pd.DatetimeIndex, value: np.ndarray, known_at: pd.DatetimeIndex | None = None) -> pd.DataFrame:
     frame = pd.DataFrame({"interval_start": interval_start.as_unit("us"), "value": np.asarray(value, dtype=float)})
     return frame if known_at is None else frame.assign(known_at=known_at.as_unit("us"))
 

@@ -19,9 +19,7 @@ PANELS = {
 for panel, commands in PANELS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
-app.command(
-    rich_help_panel="Servers", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
-)(servers.psql)
+app.command(rich_help_panel="Servers", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(servers.psql)
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ def show(series: SeriesOption = None) -> None:
 
 
 def status(series: SeriesOption = None, as_json: JsonOption = False) -> None:
-    """Freshness, gaps, quarantine and forecast of each series. Exit code: 0 well, 1 needs a look, 2 something is stale or failing."""
+    """Freshness, gaps, quarantine and forecast of each series. Exit code 0: well, 1: needs a look, 2: stale or failing."""
     from forecasting.jobs.status import status as job
     from forecasting.report import show_status, status_json
     from forecasting.service import open_service

@@ -83,4 +83,3 @@ def _one_feed(
     progress(f"backfill of {primary.quantity}", len(windows), len(windows))
     backfills.forget(primary.series_id, start, end)
     return done_until
-

@@ -43,7 +43,7 @@ def examine(settings: Settings, series_ids: Collection[str], now: datetime, prog
         with open_service(settings, now) as service:
             checks.append(_try("database", lambda: _database(service, settings)))
             progress("examining", 2, len(chosen) + 3)
-            checks.append(_try("MLflow", lambda: service.registry.describe_server()))
+            checks.append(_try("MLflow", lambda: service.registry.describe_server()))  # noqa: PLW0108 - opening it may fail too
             quick = Web(settings.web.model_copy(update=QUICK))
             for number, given in enumerate(chosen, start=3):
                 progress("examining", number, len(chosen) + 3)

@@ -38,7 +38,7 @@ class IngestReport:
 
 def ingest(service: Service, given: SeriesSettings, as_of: datetime, progress: Progress = silent) -> IngestReport:
     """Catch up with each feed of a series: from a few days before its newest known reading, and once more where readings are
-    missing. A long stretch is taken in windows, each stored before the next is asked for, so that a killed run goes on where it was.
+    missing. A long stretch is taken in windows, each stored before the next is asked for: a killed run goes on where it was.
 
     Raises:
         SourceError: a feed cannot be read, delivers nothing for a new series, or mostly bad rows; the other feed had its turn.

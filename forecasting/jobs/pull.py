@@ -21,8 +21,10 @@ from forecasting.usual import learn
 logger = logging.getLogger(__name__)
 
 NOTHING = Batch(Quantity.DEMAND, readings_frame(pd.DatetimeIndex([], tz="UTC"), np.empty(0)), rejected_frame())
-LEARNT_DAYS, CONTEXT_DAYS = 366, 2
-"""How much of the past tells what is usual, and how much is looked at just before a window."""
+LEARNT_FROM, LEARNT_READINGS = timedelta(days=366), 100_000
+"""How much of the past tells what is usual: a year, or as many readings of a fine grid."""
+CONTEXT = timedelta(days=2)
+"""How much is looked at just before a window."""
 
 
 @dataclass
@@ -99,8 +101,9 @@ def _staged(service: Service, feed: Feed, window: Window, progress: Progress) ->
 def _open_desk(service: Service, feed: Feed, series: Series, window: Window, first: Batch) -> Desk:
     readings = service.store.readings
     start, as_of = window.start, window.as_of
-    usual = learn(readings.as_of(series, as_of, as_of - timedelta(days=LEARNT_DAYS)), series)
-    before = readings.as_of(series, as_of, start - timedelta(days=CONTEXT_DAYS), start)
+    learnt = min(LEARNT_FROM, LEARNT_READINGS * series.interval)
+    usual = learn(readings.as_of(series, as_of, as_of - learnt), series)
+    before = readings.as_of(series, as_of, start - CONTEXT, start)
     until = min(as_of, window.end + series.publication_delay)
     inspector = Inspector(series, usual, before, start, until, service.now, may_be_negative=feed.may_be_negative)
     return Desk(series, readings.key(series), inspector, "known_at" in first.readings)

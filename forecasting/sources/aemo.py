@@ -221,6 +221,6 @@ def _next_month(first: date) -> date:
 def _months(since: datetime, until: datetime) -> Iterator[date]:
     """The first days of the months in which the periods between two moments start."""
     first = since.astimezone(MARKET_TIME).date().replace(day=1)
-    while _midnight(first) < until:
+    while max(since, _midnight(first)) < until:
         yield first
         first = _next_month(first)

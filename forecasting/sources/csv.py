@@ -151,9 +151,10 @@ class _Tables:
 
     def _check(self, name: str, header: list[str]) -> None:
         for column in (self.options.time, *(column for column, _ in self.columns.values()), self.known_at):
-            if column is not None and column not in header and column not in self.optional:
+            if column is not None and header.count(column) != 1 and not (column in self.optional and column not in header):
+                how_many = "more than one" if column in header else "no"
                 raise SourceError(
-                    f"{name} has no column called {column!r}; its header is {', '.join(header)}",
+                    f"{name} has {how_many} column called {column!r}; its header is {', '.join(header)}",
                     "rename the column, or name it in the series' options in fortnight.toml",
                 )
 

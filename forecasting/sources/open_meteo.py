@@ -22,7 +22,7 @@ from forecasting.sources.cells import between, raw_cells
 from forecasting.sources.strict_json import read_json
 from forecasting.sources.web import Refused, Web, place_of
 
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
 DAY_S = 86_400
 VARIABLE = "temperature_2m"
 UNITS = {"time": "unixtime", VARIABLE: "°C"}
@@ -81,21 +81,26 @@ class OpenMeteoSource:
         early = (EPOCH - grid_anchor(series.zone, HOUR)) % HOUR
         archived_until = max(since, until - self.options.archive_delay_days * DAY)
         present = self._present(archived_until, until, early)
+        archived_until = until if present is None else archived_until
         told = []
-        for start, stop in _stretches(since, until if present is None else archived_until):
-            hours = self._ask(self.options.archive_url, start_date=f"{start:%Y-%m-%d}", end_date=f"{stop:%Y-%m-%d}").earlier(early)
-            end = stop if stop < archived_until else until  # the archive may be quicker than it promises
+        for start, stop in _stretches(since, archived_until):
+            days = {"start_date": f"{start:%Y-%m-%d}", "end_date": f"{stop - SECOND:%Y-%m-%d}"}
+            hours = self._ask(self.options.archive_url, **days).earlier(early)
+            end = until if stop == archived_until else stop  # the archive may be quicker than it promises
             batch = between(Batch(Quantity.TEMPERATURE, hours.readings, hours.rejected), start, end - HOUR)
             told.append(batch.readings["interval_start"])
             yield batch
         if present is None:
             return
-        fresh = present.readings if not told else present.readings[~present.readings["interval_start"].isin(pd.concat(told))]
-        yield between(Batch(Quantity.TEMPERATURE, fresh, present.rejected), since, until - HOUR)
+        known = pd.concat(told) if told else present.readings["interval_start"][:0]
+        unknown = present.readings[~present.readings["interval_start"].isin(known)]
+        fresh = Batch(Quantity.TEMPERATURE, unknown, present.rejected)
+        yield between(fresh, since, until - HOUR)
         later = present.readings[present.readings["interval_start"] >= until]
         issued = pd.DatetimeIndex([until] * len(later))
         forecast = readings_frame(pd.DatetimeIndex(later["interval_start"]), later["value"].to_numpy(), issued)
-        yield Batch(Quantity.TEMPERATURE_FORECAST, forecast, rejected_frame())
+        rejected = present.rejected[present.rejected["interval_start"] >= until]
+        yield Batch(Quantity.TEMPERATURE_FORECAST, forecast, rejected.reset_index(drop=True))
 
     def _present(self, since: datetime, until: datetime, early: timedelta) -> Hours | None:
         """The forecast endpoint's past and coming days; None where its today is not the day of `until`."""

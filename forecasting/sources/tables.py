@@ -111,18 +111,19 @@ def read_chunks(file: BinaryIO, name: str, delimiter: str, check_header: Callabl
         text = _Utf8(_unzipped(file))
         names = _column_names(text, name, delimiter)
         check_header(names)
+        positions = [str(number) for number in range(len(names))]  # columns that nobody wants may share a name
         if not text.peek():
             return
         reader = csv.open_csv(
             text,
-            read_options=csv.ReadOptions(column_names=names, use_threads=False, block_size=BLOCK_BYTES),
+            read_options=csv.ReadOptions(column_names=positions, use_threads=False, block_size=BLOCK_BYTES),
             parse_options=csv.ParseOptions(delimiter=delimiter, invalid_row_handler=set_aside),
-            convert_options=csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
+            convert_options=csv.ConvertOptions(column_types=dict.fromkeys(positions, pa.string()), strings_can_be_null=False),
         )
         for batch in reader:
             for first in range(0, max(1, batch.num_rows), CHUNK_ROWS):
                 part = batch.slice(first, CHUNK_ROWS)
-                cells = {column: pc.utf8_trim_whitespace(part.column(column)) for column in names}
+                cells = {column: pc.utf8_trim_whitespace(part.column(number)) for number, column in enumerate(names)}
                 yield Chunk(cells, list(malformed))
                 malformed.clear()
         if malformed:
@@ -170,11 +171,7 @@ def _column_names(text: "_Utf8", name: str, delimiter: str) -> list[str]:
         raise SourceError(f"{name} is empty", "check the file, or fetch it again")
     if line.lstrip().lower().startswith(("<!doctype", "<html", "<?xml")):
         raise SourceError(f"{name} is a web page, not a table", "check where it comes from")
-    names = [column.strip() for column in next(csvlib.reader([line], delimiter=delimiter, strict=True))]
-    if any(names.count(column) > 1 for column in names):
-        doubled = next(column for column in names if names.count(column) > 1)
-        raise SourceError(f"{name} has more than one column called {doubled!r}", "rename one of them")
-    return names
+    return [column.strip() for column in next(csvlib.reader([line], delimiter=delimiter, strict=True))]
 
 
 class _Utf8(io.RawIOBase):

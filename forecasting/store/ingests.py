@@ -4,16 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 
 from forecasting.domain import Series
 from forecasting.frames import Batch
+from forecasting.store.binary import pack_readings
 from forecasting.store.database import Connection, statement
 
-POSTGRES_EPOCH_US = 946_684_800_000_000
-"""2000-01-01, where Postgres counts from, in microseconds since 1970."""
-BINARY_HEADER, BINARY_END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
 IngestKind = Literal["daily", "gap", "backfill"]
 
 
@@ -78,7 +75,7 @@ class Ingests:
         with self.connection.cursor() as cursor:
             if len(batch.readings):
                 with cursor.copy("COPY staged_reading FROM STDIN (FORMAT binary)") as copy:
-                    copy.write(BINARY_HEADER + _binary_rows(series_key, batch.readings) + BINARY_END)
+                    copy.write(pack_readings(series_key, batch.readings))
             if len(batch.rejected):
                 with cursor.copy("COPY staged_rejected FROM STDIN") as copy:
                     starts = [None if start is pd.NaT else start for start in batch.rejected["interval_start"]]
@@ -131,9 +128,7 @@ class Ingests:
 
     def correction_use(self, series_id: str, known_at: datetime) -> CorrectionUse:
         """Who had used the values that were corrected at a moment."""
-        row = self.connection.execute(
-            statement("correction_use"), {"series_id": series_id, "known_at": known_at}
-        ).fetchone()
+        row = self.connection.execute(statement("correction_use"), {"series_id": series_id, "known_at": known_at}).fetchone()
         assert row is not None
         return CorrectionUse(*row)  # type: ignore[arg-type]
 
@@ -148,24 +143,6 @@ def _bounds(series: Series, key: int, window: Window) -> dict[str, Any]:
         "window_end": max(window.start, min(window.end, window.as_of - series.publication_delay)),
         "kind": window.kind,
     }
-
-
-def _binary_rows(series_key: int, readings: pd.DataFrame) -> bytes:
-    """Rows of `staged_reading` in the binary format of COPY: each field after its length, in network byte order."""
-    stated = "known_at" in readings
-    fields = [("fields", ">i2"), ("l0", ">i4"), ("key", ">i4"), ("l1", ">i4"), ("start", ">i8"), ("l2", ">i4"), ("value", ">f8")]
-    rows = np.empty(len(readings), dtype=[*fields, ("l3", ">i4"), *([("known", ">i8")] if stated else [])])
-    rows["fields"], rows["l0"], rows["key"] = 4, 4, series_key
-    rows["l1"], rows["start"] = 8, _postgres_us(readings["interval_start"])
-    rows["l2"], rows["value"] = 8, readings["value"].to_numpy()
-    rows["l3"] = 8 if stated else -1
-    if stated:
-        rows["known"] = _postgres_us(readings["known_at"])
-    return rows.tobytes()
-
-
-def _postgres_us(times: pd.Series) -> np.ndarray:
-    return pd.DatetimeIndex(times).as_unit("us").asi8 - POSTGRES_EPOCH_US
 
 
 def _one(row: tuple[object, ...] | None) -> Any:

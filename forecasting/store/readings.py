@@ -8,7 +8,7 @@ from psycopg.rows import dict_row
 
 from forecasting.domain import Quantity, Series
 from forecasting.errors import SettingsError
-from forecasting.frames import readings_frame
+from forecasting.store.binary import unpack_readings
 from forecasting.store.database import Connection, statement
 
 BEGINNING, END = datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
@@ -65,17 +65,15 @@ class Readings:
         row = self.connection.execute(statement("newest_reading"), {"series_key": self.key(series), "as_of": as_of}).fetchone()
         return row[0] if row else None  # type: ignore[return-value]
 
-    def as_of(
-        self, series: Series, as_of: datetime, since: datetime = BEGINNING, until: datetime = END
-    ) -> pd.DataFrame:
+    def as_of(self, series: Series, as_of: datetime, since: datetime = BEGINNING, until: datetime = END) -> pd.DataFrame:
         """The readings frame as it was known at `as_of`, of intervals that start at `since` or later and before `until`, oldest
         first."""
         parameters = {"series_key": self.key(series), "as_of": as_of, "since": since, "until": until}
         with self.connection.cursor(binary=True) as cursor:
-            rows = cursor.execute(statement("readings_as_of"), parameters).fetchall()
-        frame = pd.DataFrame(rows, columns=["interval_start", "value"])
-        starts = pd.DatetimeIndex(pd.to_datetime(frame["interval_start"].astype("int64"), unit="us", utc=True))
-        return readings_frame(starts, frame["value"].to_numpy(dtype=float))
+            row = cursor.execute(statement("readings_as_of"), parameters).fetchone()
+        assert row is not None
+        assert row[0] is None or isinstance(row[0], bytes)
+        return unpack_readings(row[0] or b"")
 
 
 def _parameters(series: Series) -> dict[str, Any]:
