@@ -13,8 +13,11 @@ from pydantic import ValidationError
 from forecasting.domain import Series
 from forecasting.errors import SettingsError
 from forecasting.frames import Batch
+from forecasting.sources.aemo import AemoSource
 from forecasting.sources.csv import CsvSource, CsvWeather
+from forecasting.sources.eia import EiaSource
 from forecasting.sources.entsoe import EntsoeSource
+from forecasting.sources.open_meteo import OpenMeteoSource
 from forecasting.sources.simulated import SimulatedSource, SimulatedWeather
 from forecasting.sources.sql import SqlSource
 from forecasting.sources.web import Web
@@ -43,7 +46,9 @@ class Source(Protocol):
 
 
 SOURCES: Mapping[str, type[Source]] = {
+    "aemo": AemoSource,
     "csv": CsvSource,
+    "eia": EiaSource,
     "entsoe": EntsoeSource,
     "simulated": SimulatedSource,
     "sql": SqlSource,
@@ -52,6 +57,7 @@ SOURCES: Mapping[str, type[Source]] = {
 
 WEATHER: Mapping[str, type[Source]] = {
     "csv": CsvWeather,
+    "open-meteo": OpenMeteoSource,
     "simulated": SimulatedWeather,
 }
 """Where temperature comes from, when not from the demand's own source."""

@@ -28,7 +28,7 @@ TYPES = {Quantity.DEMAND: "D", Quantity.DEMAND_FORECAST: "DF"}
 FORECAST_REACH = timedelta(days=2)
 UNIT = "megawatthours"
 NEEDED = ("period", "respondent", "type", "value", "value-units")
-PERIOD = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}")
+PERIOD = re.compile(r"(?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}")
 
 
 class EiaOptions(BaseModel):

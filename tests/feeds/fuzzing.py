@@ -5,6 +5,8 @@ import os
 import random
 import time
 from collections.abc import Callable, Sequence
+from copy import deepcopy
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -47,12 +49,44 @@ def mutated(good: bytes, chance: random.Random, splitters: bytes, poison: Sequen
     return bytes(body)
 
 
+ODD_VALUES: list[Any] = [
+    None, True, "", "x", "NaN", "1e400", "-1.5", 0, -1, 2**63, 10**400, 1.5, -1e308, [], {}, [[]], {"a": None}, "\ud800\0",
+    "9" * 5000, "0000-00-00T00", "9999-12-31T23", "2024-03-09T01",
+]  # fmt: skip
+
+
+def json_mutated(good: bytes, chance: random.Random) -> bytes:
+    """A copy that is still JSON, with one to six of its values replaced, renamed, dropped, doubled or moved."""
+    top = json.loads(good)
+    for _ in range(chance.randint(1, 6)):
+        node, inner = top, top
+        while isinstance(inner, (dict, list)) and inner and chance.random() < 0.9:
+            node = inner
+            place = chance.choice(list(node) if isinstance(node, dict) else range(len(node)))
+            inner = node[place]
+        if inner is top:
+            continue
+        match chance.randrange(6):
+            case 0:
+                del node[place]
+            case 1 if isinstance(node, dict):
+                node[chance.choice(["", "odd", "total", "\ud800\0"])] = node.pop(place)
+            case 2 if isinstance(node, list):
+                node.insert(chance.randrange(len(node)), deepcopy(inner))
+            case 3 if isinstance(node, list):
+                chance.shuffle(node)
+            case _:
+                node[place] = deepcopy(chance.choice(ODD_VALUES))
+    return json.dumps(top).encode()
+
+
 def fuzz(good: Sequence[bytes], look: Callable[[bytes], None], splitters: bytes, poison: Sequence[bytes]) -> None:
     """Let `look` parse and check; it may raise SourceError and nothing else, and takes less than a second each time."""
     chance = random.Random(20240101)  # noqa: S311 - no secret
     refusals = []
     for number in range(INPUTS):
-        body = mutated(chance.choice(good), chance, splitters, poison)
+        whole = chance.choice(good)
+        body = json_mutated(whole, chance) if whole[:1] == b"{" and number % 2 else mutated(whole, chance, splitters, poison)
         started = time.process_time()
         try:
             look(body)

@@ -1,5 +1,6 @@
 """The command as a user meets it: its own process, its own Postgres, one line for each mistake."""
 
+import json
 import os
 import re
 import signal
@@ -170,7 +171,48 @@ def test_ctrl_c_ends_a_run_with_one_line(folder: Path, module: str) -> None:
     assert "Traceback" not in told
 
 
+def test_status_and_doctor_tell_how_things_are(folder: Path) -> None:
+    refused(fortnight(folder, "status"), "nothing is stored yet; run 'fortnight daily' first")
+    assert fortnight(folder, "ingest", "--source", "simulated").returncode == 0
+    told = fortnight(folder, "status")
+    assert told.returncode == 2, "there is no forecast yet"
+    assert "simulated.temperature" in told.stdout
+    assert "ALARM simulated: no forecast" in told.stdout
+    assert json.loads(fortnight(folder, "status", "--json").stdout)[0]["findings"] == ["no forecast"]
+    healthy = fortnight(folder, "doctor")
+    assert healthy.returncode == 0, healthy.stdout
+    for checked in ("state folder", "database", "MLflow", "simulated: simulated"):
+        assert checked in healthy.stdout
+    (folder / "fortnight.toml").write_text(
+        """
+        [[series]]
+        id = "down"
+        name = "A feed that is down"
+        region = "DE"
+        time_zone = "Europe/Berlin"
+        source = "csv"
+        options.path = "http://127.0.0.1:9/demand.csv"
+        """
+    )
+    ill = fortnight(folder, "doctor")
+    assert ill.returncode == 1
+    assert "FAILS" in ill.stdout
+    assert "127.0.0.1" in ill.stdout
+    assert "Traceback" not in ill.stderr
+
+
+def test_a_backfill_reaches_further_back(folder: Path) -> None:
+    assert fortnight(folder, "ingest", "--source", "simulated", "--as-of", "2024-03-01").returncode == 0
+    stretch = ("backfill", "--series", "simulated", "--from", "2022-01-01", "--to", "2022-02-01")
+    done = fortnight(folder, *stretch)
+    assert done.returncode == 0, done.stderr
+    counted = "SELECT count(*) FROM published.demand_as_of(now()) WHERE interval_start < '2022-02-01'"
+    assert fortnight(folder, "psql", "--", "-Atc", counted).stdout.strip() == str(31 * 48)
+    refused(fortnight(folder, "backfill", "--from", "2022-02-01", "--to", "2022-01-01"), "is not before")
+
+
 def test_help_names_every_command(folder: Path) -> None:
     text = fortnight(folder, "--help").stdout
-    for command in ("daily", "ingest", "retrain", "publish", "watch", "show", "psql", "mlflow", "prefect", "stop", "migrate", "backfill", "status", "doctor"):
+    jobs = ("daily", "ingest", "backfill", "retrain", "publish", "watch")
+    for command in (*jobs, "show", "status", "doctor", "psql", "mlflow", "prefect", "stop", "migrate"):
         assert command in text

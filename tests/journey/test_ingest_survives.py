@@ -45,7 +45,7 @@ def test_an_ingest_killed_at_any_moment_loses_and_doubles_nothing(folder: Path, 
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("TRUNCATE fortnight.reading, fortnight.ingest_run, fortnight.gap, fortnight.quarantine CASCADE")
 
-    moments = random.Random(1)
+    moments = random.Random(1)  # noqa: S311 - when to kill
     before = (0, 0, 0)
     for _ in range(KILLS):
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -17,7 +17,7 @@ STEADY_DAYS, DRIFTING_DAYS = 80, 5
 def test_a_drift_opens_one_alert_and_logs_it_and_its_end_resolves_it(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "forecasting")
     given = choose_series(settings, source="csv")[0]
-    with open_service(settings, NOW) as service:
+    with open_service(settings, START) as service:
         service.store.readings.register(demand_series(given))
         key = service.store.readings.key(demand_series(given))
 
@@ -51,7 +51,7 @@ def test_a_drift_opens_one_alert_and_logs_it_and_its_end_resolves_it(settings: S
 
 def test_no_alert_before_there_is_enough_to_compare_with(settings: Settings) -> None:
     given = choose_series(settings, source="csv")[0]
-    with open_service(settings, NOW) as service:
+    with open_service(settings, START) as service:
         service.store.readings.register(demand_series(given))
         key = service.store.readings.key(demand_series(given))
         for day in range(20):

@@ -40,9 +40,7 @@ def test_a_hole_between_readings_is_a_gap_until_it_is_healed(registered: Store) 
     assert gaps(registered) == [(3, 4)]
     merge(registered, series(), values(3), as_of=22)
     assert gaps(registered) == []
-    rows = registered.connection.execute(
-        "SELECT count(*), count(healed_by), max(times_asked) FROM fortnight.gap"
-    ).fetchone()
+    rows = registered.connection.execute("SELECT count(*), count(healed_by), max(times_asked) FROM fortnight.gap").fetchone()
     assert rows == (3, 3, 1)
 
 
