@@ -39,7 +39,8 @@ def status(service: Service, series_ids: Collection[str]) -> list[Status]:
     Raises:
         SettingsError: nothing is stored yet, or not of the series asked for.
     """
-    states = series_states(service.store.connection, service.now - RECENT)
+    asked_since = service.now - timedelta(days=service.settings.ingest.gap_days)
+    states = series_states(service.store.connection, service.now - RECENT, asked_since)
     known = {state.demand_id for state in states}
     for series_id in series_ids:
         if series_id not in known:
@@ -67,8 +68,8 @@ def judge(state: SeriesState, settings: IngestSettings, now: datetime) -> Status
         found.append((ALARM, "forecast is stale"))
     if state.open_alerts:
         found.append((LOOK, f"{state.open_alerts} open alerts"))
-    if state.gaps:
-        found.append((LOOK, f"{state.missing_readings:,} readings missing in {state.gaps:,} gaps"))
+    if state.asked_gaps:
+        found.append((LOOK, f"{state.asked_gaps:,} gaps of the last {settings.gap_days} days, which are asked for again"))
     if state.newly_quarantined:
         found.append((LOOK, f"{state.newly_quarantined:,} rows quarantined in the last {RECENT.days} days"))
     found.sort(key=lambda finding: -finding[0])

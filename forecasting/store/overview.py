@@ -23,6 +23,7 @@ class SeriesState:
     last_refusal: str | None
     gaps: int
     missing_readings: int
+    asked_gaps: int
     quarantined: int
     newly_quarantined: int
     forecast_origin: datetime | None
@@ -32,11 +33,12 @@ class SeriesState:
     open_alerts: int
 
 
-def series_states(connection: Connection, recent_since: datetime) -> list[SeriesState]:
+def series_states(connection: Connection, recent_since: datetime, asked_since: datetime) -> list[SeriesState]:
     """Every stored series with its companions.
 
     Args:
         recent_since: rows quarantined after it count as new.
+        asked_since: gaps that end after it are still asked for.
     """
     with connection.cursor(row_factory=class_row(SeriesState)) as cursor:
-        return cursor.execute(statement("status"), {"recent_since": recent_since}).fetchall()
+        return cursor.execute(statement("status"), {"recent_since": recent_since, "asked_since": asked_since}).fetchall()

@@ -1,4 +1,4 @@
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -93,9 +93,29 @@ def test_every_moment_between_its_bounds_belongs_to_the_day(place: tuple[date, Z
 @given(place=places, minutes=st.sampled_from([5, 15, 30, 60, 120, 360, 1440]))
 def test_intervals_in_days_counts_the_interval_starts_that_fall_into_a_day(place: tuple[date, ZoneInfo], minutes: int) -> None:
     day, zone = place
-    grid = pd.date_range(pd.Timestamp(day) - pd.Timedelta(days=2), periods=5 * 1440 // minutes, freq=f"{minutes}min", tz="UTC")
+    interval = timedelta(minutes=minutes)
+    around = datetime.combine(day, time(), UTC) - timedelta(days=2)
+    first = around - (around - calendar.grid_anchor(zone, interval)) % interval
+    grid = pd.date_range(first, periods=5 * 1440 // minutes, freq=interval)
     counted = int((calendar.local_days(grid, zone) == pd.Timestamp(day)).sum())
-    assert calendar.intervals_in_days(pd.DatetimeIndex([day]), zone, timedelta(minutes=minutes)).tolist() == [counted]
+    assert calendar.intervals_in_days(pd.DatetimeIndex([day]), zone, interval).tolist() == [counted]
+
+
+@pytest.mark.parametrize(
+    ("zone", "minutes", "first"),
+    [
+        (MELBOURNE, 60, "00:00"),
+        ("Asia/Kolkata", 60, "00:30"),
+        ("Asia/Kolkata", 30, "00:00"),
+        ("Asia/Kathmandu", 60, "00:15"),
+        ("Australia/Lord_Howe", 60, "00:30"),
+        (MELBOURNE, 1440, "14:00"),
+    ],
+)
+def test_a_grid_lies_on_the_local_clock_in_standard_time(zone: str, minutes: int, first: str) -> None:
+    anchor = calendar.grid_anchor(ZoneInfo(zone), timedelta(minutes=minutes))
+    midnight = datetime(2024, 7, 1, tzinfo=UTC)
+    assert f"{midnight + (anchor - midnight) % timedelta(minutes=minutes):%R}" == first
 
 
 def test_local_days_are_naive_midnights() -> None:

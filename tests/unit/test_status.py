@@ -25,6 +25,7 @@ FINE = SeriesState(
     last_refusal=None,
     gaps=0,
     missing_readings=0,
+    asked_gaps=0,
     quarantined=5,
     newly_quarantined=0,
     forecast_origin=NOW - timedelta(hours=20),
@@ -50,7 +51,8 @@ def test_what_is_fresh_and_whole_is_well() -> None:
         ({"forecast_origin": None}, ALARM, "no forecast"),
         ({"forecast_origin": NOW - timedelta(hours=60)}, WELL, ""),
         ({"forecast_origin": NOW - timedelta(hours=61)}, ALARM, "forecast is stale"),
-        ({"gaps": 2, "missing_readings": 1234}, LOOK, "1,234 readings missing in 2 gaps"),
+        ({"gaps": 2, "missing_readings": 1234}, WELL, ""),  # too old to be asked for again
+        ({"gaps": 2, "asked_gaps": 1}, LOOK, "1 gaps of the last 60 days, which are asked for again"),
         ({"newly_quarantined": 7}, LOOK, "7 rows quarantined in the last 7 days"),
         ({"open_alerts": 1}, LOOK, "1 open alerts"),
         ({"quantity": "temperature", "newest_end": NOW - timedelta(days=9), "forecast_origin": None}, LOOK, "readings are stale"),
@@ -64,8 +66,8 @@ def test_each_finding_has_its_level(change: dict[str, object], level: int, findi
 
 
 def test_the_worst_comes_first() -> None:
-    found = judge(replace(FINE, gaps=1, missing_readings=1, last_refusal="down"), SETTINGS, NOW)
-    assert found.findings == ("last ingest failed: down", "1 readings missing in 1 gaps")
+    found = judge(replace(FINE, gaps=1, asked_gaps=1, last_refusal="down"), SETTINGS, NOW)
+    assert found.findings == ("last ingest failed: down", "1 gaps of the last 60 days, which are asked for again")
     assert found.level == ALARM
 
 

@@ -7,6 +7,10 @@ SELECT s.series_id, demand.series_id AS demand_id, s.quantity, s.source, s.inter
            SELECT sum(extract(epoch FROM g.gap_end - g.gap_start) / extract(epoch FROM s.interval_length))
            FROM fortnight.gap AS g WHERE g.series_key = s.series_key AND g.healed_by IS NULL
        ), 0)::bigint AS missing_readings,
+       (
+           SELECT count(*) FROM fortnight.gap AS g
+           WHERE g.series_key = s.series_key AND g.healed_by IS NULL AND g.gap_end > %(asked_since)s
+       ) AS asked_gaps,
        (SELECT count(*) FROM fortnight.quarantine AS q WHERE q.series_key = s.series_key AND q.released_by IS NULL) AS quarantined,
        (
            SELECT count(*)

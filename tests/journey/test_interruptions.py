@@ -1,0 +1,71 @@
+"""Killed, interrupted, or started twice: the next run completes what was begun, and nothing is half-written or doubled."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from forecasting.store import embedded
+from tests.journey.commands import DAILY, environment, fortnight, state_of
+
+KILLS = 10
+FORECAST = "SELECT lead, target_start, mean, q10, q50, q90 FROM published.forecast_latest ORDER BY lead"
+
+
+def test_of_two_runs_at_once_one_works_and_the_other_says_so(folder: Path) -> None:
+    embedded.ensure_running(folder)
+    command = [sys.executable, "-m", "forecasting.cli", *DAILY]
+    both = [
+        subprocess.Popen(command, env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    told = [process.communicate(timeout=120) for process in both]
+    assert sorted(process.returncode for process in both) == [0, 75], told
+    loser = next(err for process, (_, err) in zip(both, told, strict=True) if process.returncode == 75)
+    assert loser.startswith("error: series simulated: already running")
+    assert state_of(folder) == {"issues": 1, "values": 14, "versions": 1, "runs": ["FINISHED"]}
+
+
+def test_a_run_killed_at_any_moment_is_completed_by_the_next(folder: Path) -> None:
+    """Ten moments spread over the run; after each kill the same command is started again and killed later."""
+    embedded.ensure_running(folder)
+    command = [sys.executable, "-m", "forecasting.cli", *DAILY]
+    began = time.monotonic()
+    reference = folder / "reference"
+    assert fortnight(reference, *DAILY).returncode == 0
+    length_s = time.monotonic() - began
+    expected = fortnight(reference, "psql", "--", "-Atc", FORECAST).stdout
+    fortnight(reference, "stop")
+
+    for moment in range(1, KILLS + 1):
+        process = subprocess.Popen(command, env=environment(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            process.wait(length_s * moment / (KILLS + 1))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        seen = fortnight(folder, "psql", "--", "-Atc", "SELECT count(*) FROM published.forecast_latest").stdout.strip()
+        assert seen in ("0", "14", ""), f"a consumer saw {seen} rows after kill {moment}"
+    done = fortnight(folder, *DAILY)
+    assert done.returncode == 0, done.stderr
+    assert state_of(folder) == {"issues": 1, "values": 14, "versions": 1, "runs": ["FINISHED"]}
+    assert fortnight(folder, "psql", "--", "-Atc", FORECAST).stdout == expected, "killed or not, the same forecast"
+
+
+@pytest.mark.parametrize("module", ["forecasting.cli", "flows"])
+def test_ctrl_c_ends_a_run_with_one_line(folder: Path, module: str) -> None:
+    """As a terminal sends it: to the whole process group, so Prefect's temporary server gets it too."""
+    command = [sys.executable, "-m", module, *DAILY]
+    more = {"FORTNIGHT_TRAINING__EPOCHS": "100000"}
+    process = subprocess.Popen(command, env=environment(folder, **more), stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stderr is not None
+    seen = next(line for line in process.stderr if "new, 0 corrected" in line)  # ingested: now it trains
+    os.killpg(process.pid, signal.SIGINT)
+    told = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, seen + told
+    assert "interrupted; nothing is half-written" in told
+    assert "Traceback" not in told
