@@ -7,6 +7,7 @@ bash "$here/deploy/install.sh"
 "$here/.venv/bin/python" -m flows daily "$@"
 cat <<EOF
 look further:
+  status   $here/.venv/bin/fortnight status     how fresh and complete everything is
   SQL      $here/.venv/bin/fortnight psql
   models   $here/.venv/bin/fortnight mlflow     then open http://127.0.0.1:5000
   runs     $here/.venv/bin/fortnight prefect    then open http://127.0.0.1:4200

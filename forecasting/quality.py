@@ -135,7 +135,7 @@ class Inspector:
         self._held = rows[keep:]
         verdicts += _verdicts(rows[:keep], reasons[:keep])
         passed = rows[:keep][reasons[:keep] == ""]
-        self._context = (self._context + passed)[-self._tail - 1 :]
+        self._context = (self._context + rows[:keep])[-self._tail - 1 :]  # a frozen run goes on from what was refused of it
         return passed, verdicts
 
     def _alone(self, rows: Rows) -> np.ndarray:
@@ -182,7 +182,7 @@ class Inspector:
         assert self.usual is not None
         ratio = np.abs(value) / self.usual.level
         low, high = THOUSANDFOLD
-        off = _within(ratio, low, high) | _within(ratio, 1 / high, 1 / low)
+        off: np.ndarray = _within(ratio, low, high) | _within(ratio, 1 / high, 1 / low)
         if len(value) >= FEWEST and off.mean() > 0.5:
             raise SourceError(
                 f"{int(off.sum()):,} of {len(value):,} {self.series.quantity} rows of series {self.series.series_id} are about a "

@@ -59,7 +59,7 @@ class Rows:
     def doubled(self) -> np.ndarray:
         """Rows of the same interval (and issue) as one beside them, in sorted rows."""
         same = self._same()
-        return np.concatenate([[False], same]) | np.concatenate([same, [False]])
+        return np.asarray(np.concatenate([[False], same]) | np.concatenate([same, [False]]))
 
     def _same(self) -> np.ndarray:
         """Of each row but the first: whether it is about the same interval (and issue) as the one before it."""

@@ -15,8 +15,8 @@ SPREADS = 2.5
 2012-2014 the record of the heat wave lay at 1.2."""
 STEPS = 4.0
 """A spike is this many times the 99 % quantile of what is usual between neighbours; the largest true one of Victoria was 1.6."""
-LEAST_STEP = 0.05
-"""Of the usual level: what is smaller is no spike of demand however smooth the series is."""
+LEAST_STEP, LEAST_STEP_C = 0.05, 3.0
+"""What is smaller is no spike however smooth the series is: a share of the usual demand, and degrees of temperature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def learn(readings: pd.DataFrame, series: Series) -> Usual | None:
     low, level, high = np.quantile(value, (0.05, 0.5, 0.95))
     reach = SPREADS * (high - low)
     step, jump = (float(np.quantile(np.abs(apart), 0.99)) for apart in (from_neighbours(value), np.diff(value)))
-    floor = LEAST_STEP * abs(level) if series.quantity is Quantity.DEMAND else 0.0
+    floor = LEAST_STEP_C if series.quantity.is_weather else LEAST_STEP * abs(level)
     return Usual(float(level), float(low - reach), float(high + reach), max(floor, STEPS * step), max(2 * floor, STEPS * jump))
 
 

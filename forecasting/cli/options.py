@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 SourceOption = Annotated[
-    str | None, typer.Option("--source", help="Only series of this source: aemo, csv, eia, entsoe, simulated, sql.", show_default=False)
+    str | None,
+    typer.Option("--source", help="Only series of this source: aemo, csv, eia, entsoe, simulated, sql.", show_default=False),
 ]
 PathOption = Annotated[
     Path | None, typer.Option("--path", help="The file of a csv series, plain or .gz.", show_default=False, readable=False)

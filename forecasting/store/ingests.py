@@ -142,6 +142,7 @@ def _bounds(series: Series, key: int, window: Window) -> dict[str, Any]:
         "window_start": window.start,
         "window_end": max(window.start, min(window.end, window.as_of - series.publication_delay)),
         "kind": window.kind,
+        "is_forecast": series.quantity.is_forecast,
     }
 
 

@@ -143,6 +143,22 @@ def test_stated_times_are_kept_and_every_issue_can_be_asked_for(registered: Stor
     assert registered.connection.execute(query, (at(1),)).fetchall()[0] == ("temperature_forecast", 10.0, at(1))
 
 
+def test_stated_versions_of_demand_are_corrections_of_each_other(registered: Store) -> None:
+    key = registered.readings.key(series())
+    starts = pd.DatetimeIndex([at(0), at(0), at(0), at(1)], tz="UTC")
+    known = pd.DatetimeIndex([at(5), at(3), at(9), at(3)], tz="UTC")
+    registered.ingests.clear_stage()
+    frame = readings_frame(starts, np.array([20.0, 10.0, 20.0, 11.0]), known)
+    registered.ingests.stage(key, Batch(Quantity.DEMAND, frame, rejected_frame()))
+    added = registered.ingests.merge(series(), key, Window(at(0), at(10), at(10)), 4, states_known_at=True)
+    assert (added.new, added.corrected) == (3, 1)
+    assert [registered.readings.as_of(series(), at(moment))["value"].tolist() for moment in (2, 3, 5, 9)] == [
+        [], [10.0, 11.0], [20.0, 11.0], [20.0, 11.0],
+    ]  # fmt: skip
+    rows = registered.connection.execute("SELECT old_value, new_value, old_known_at, known_at FROM published.corrections").fetchall()
+    assert rows == [(10.0, 20.0, at(3), at(5))]
+
+
 def test_a_rivals_forecast_of_the_future_is_known_from_the_run_that_saw_it(registered: Store) -> None:
     rival = series().companion(Quantity.DEMAND_FORECAST)
     merge(registered, rival, values(0, 30), as_of=10)
