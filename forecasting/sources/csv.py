@@ -92,7 +92,7 @@ class CsvSource:
     def __init__(self, web: Web, **options: Any) -> None:
         self.web, self.options = web, CsvOptions(**options)
 
-    def read(self, series: Series, since: datetime, until: datetime) -> Iterator[Batch]:  # noqa: ARG002 - what is later is told apart by the caller
+    def read(self, series: Series, since: datetime, until: datetime) -> Iterator[Batch]:
         options = self.options
         factor = options.scale * mwh_factor(options.unit, series.interval)
         celsius = CELSIUS[options.temperature_unit]
@@ -102,7 +102,7 @@ class CsvSource:
             Quantity.HOLIDAY: (options.holiday, _flags),
         }
         optional = {options.temperature, options.holiday}
-        yield from _Tables(self.web, options, series, since, columns, options.known_at, optional).batches()
+        yield from _Tables(self.web, options, series, since, until, columns, options.known_at, optional).batches()
 
 
 class CsvWeather:
@@ -114,12 +114,12 @@ class CsvWeather:
     def __init__(self, web: Web, **options: Any) -> None:
         self.web, self.options = web, WeatherOptions(**options)
 
-    def read(self, series: Series, since: datetime, until: datetime) -> Iterator[Batch]:  # noqa: ARG002 - as above
+    def read(self, series: Series, since: datetime, until: datetime) -> Iterator[Batch]:
         options = self.options
         celsius = CELSIUS[options.temperature_unit]
         quantity = Quantity.TEMPERATURE_FORECAST if options.issued_at else Quantity.TEMPERATURE
         columns: dict[Quantity, tuple[str, Parse]] = {quantity: (options.temperature, lambda text: celsius(numbers(text)))}
-        yield from _Tables(self.web, options, series, since, columns, options.issued_at).batches()
+        yield from _Tables(self.web, options, series, since, until, columns, options.issued_at).batches()
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,7 @@ class _Tables:
     options: TableOptions
     series: Series
     since: datetime
+    until: datetime
     columns: Mapping[Quantity, tuple[str, Parse]]
     known_at: str | None
     optional: Collection[str] = ()
@@ -144,7 +145,7 @@ class _Tables:
                 times, kind = clock.read(chunk.cells[time])
                 doubled.note(chunk, times, kind)
                 yield from self._of_chunk(chunk, times - shift, kind, asked=kind != DOUBLED)
-            if (rest := doubled.resolved()) is not None:
+            if (rest := doubled.resolved(self.series)) is not None:
                 chunk, times = rest
                 kind = np.where(times.isna(), DOUBLED, GOOD)
                 yield from self._of_chunk(chunk, times - shift, kind, asked=np.ones(len(chunk), dtype=bool))
@@ -152,9 +153,10 @@ class _Tables:
     def _check(self, name: str, header: list[str]) -> None:
         for column in (self.options.time, *(column for column, _ in self.columns.values()), self.known_at):
             if column is not None and header.count(column) != 1 and not (column in self.optional and column not in header):
+                shown = repr(", ".join(header))[1:300]  # on one line, and not all of what may be no header at all
                 how_many = "more than one" if column in header else "no"
                 raise SourceError(
-                    f"{name} has {how_many} column called {column!r}; its header is {', '.join(header)}",
+                    f"{name} has {how_many} column called {column!r}; its header is {shown}",
                     "rename the column, or name it in the series' options in fortnight.toml",
                 )
 
@@ -172,7 +174,8 @@ class _Tables:
             empty = pc.equal(chunk.cells[column], "").to_numpy(zero_copy_only=False)
             good = timed & ~unknown & ~np.isnan(value)
             if number == 0:
-                bad, malformed = (timed & ~good) | (asked & np.asarray(starts.isna())), chunk.malformed
+                awaited = empty & np.asarray(starts >= pd.Timestamp(self.until))  # a table may have rows for what is still to come
+                bad, malformed = (timed & ~good & ~awaited) | (asked & np.asarray(starts.isna())), chunk.malformed
             else:  # an empty cell of an optional column is no mistake, and a broken time is told with the first quantity
                 bad, malformed = timed & ~unknown & ~good & ~empty, []
             readings = readings_frame(starts[good], value[good], None if known is None else known[good])

@@ -2,10 +2,12 @@
 
 A time that the clock skips does not exist, and its row is refused. A time that the clock shows twice is the first occurrence in the
 first row that gives it and the second in the second, if the table runs forward; the other way round if it runs backward (its last
-time is before its first). Given once only, or more than twice, nobody can say which it is, and its rows are refused.
+time is before its first). Given once only it is the occurrence that lies on the series' grid, if the other does not (hourly
+readings of Lord Howe, whose clocks change by half an hour). Otherwise nobody can say which it is, and its rows are refused.
 """
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -13,9 +15,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from forecasting.calendar import EPOCH, grid_anchor
+from forecasting.domain import Series
 from forecasting.sources.tables import Chunk, times_with_offset, times_without_offset
 
 GOOD, NO_TIME, SKIPPED, DOUBLED = range(4)
+NOT_A_TIME = np.iinfo(np.int64).min
+MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,7 @@ class DoubledHours:
         if len(doubled):
             self.chunks.append(Chunk({column: cells.take(doubled) for column, cells in chunk.cells.items()}, []))
 
-    def resolved(self) -> tuple[Chunk, pd.DatetimeIndex] | None:
+    def resolved(self, series: Series) -> tuple[Chunk, pd.DatetimeIndex] | None:
         """All doubled rows, with NaT where it cannot be told which occurrence is meant; None without any."""
         if not self.chunks:
             return None
@@ -87,7 +93,13 @@ class DoubledHours:
         given = pd.Series(naive).groupby(naive).transform("size").to_numpy()
         backward = self._first is not None and self._last is not None and self._last < self._first
         is_first = number == (1 if backward else 0)
-        first, second = (self.clock.occurrence(naive, first=choice) for choice in (True, False))
-        told = np.where(is_first, first.asi8, second.asi8)
-        times = pd.DatetimeIndex(np.where(given == 2, told, np.iinfo(np.int64).min).view("datetime64[us]"), tz="UTC")
-        return whole, times
+        first, second = (self.clock.occurrence(naive, first=choice).as_unit("us").asi8 for choice in (True, False))
+        first_fits, second_fits = _on_grid(first, series), _on_grid(second, series)
+        unsure = np.where(first_fits & ~second_fits, first, np.where(second_fits & ~first_fits, second, NOT_A_TIME))
+        told = np.where(given == 2, np.where(is_first, first, second), np.where(given == 1, unsure, NOT_A_TIME))
+        return whole, pd.DatetimeIndex(told.view("datetime64[us]"), tz="UTC")
+
+
+def _on_grid(us: np.ndarray, series: Series) -> np.ndarray:
+    anchor = (grid_anchor(series.zone, series.interval) - EPOCH) // MICROSECOND
+    return np.asarray((us - anchor) % (series.interval // MICROSECOND) == 0)

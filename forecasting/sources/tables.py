@@ -161,8 +161,9 @@ def _times(text: pa.Array, pattern: str, kind: pa.DataType) -> pd.DatetimeIndex:
 
 
 def _unzipped(file: BinaryIO) -> BinaryIO:
-    buffered = file if isinstance(file, io.BufferedReader) else io.BufferedReader(file)  # type: ignore[type-var]
-    return gzip.open(buffered) if buffered.peek(2)[:2] == b"\x1f\x8b" else buffered  # type: ignore[return-value]
+    is_gzip = file.read(2) == b"\x1f\x8b"
+    file.seek(0)
+    return gzip.GzipFile(fileobj=file) if is_gzip else file  # type: ignore[return-value]
 
 
 def _column_names(text: "_Utf8", name: str, delimiter: str) -> list[str]:
