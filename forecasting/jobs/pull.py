@@ -40,6 +40,8 @@ class Desk:
     reasons: Counter[str] = field(default_factory=Counter)
 
     def stage(self, service: Service, batch: Batch) -> None:
+        """Stage what was inspected; what the source gave beyond the window does not count as read."""
+        self.read += batch.rows
         self.rejected += len(batch.rejected)
         self.reasons.update(batch.rejected["reason"])
         service.store.ingests.stage(self.key, batch)
@@ -85,7 +87,6 @@ def _staged(service: Service, feed: Feed, window: Window, progress: Progress) ->
         if batch.quantity not in desks:
             desks[batch.quantity] = _open_desk(service, feed, series, window, batch)
         desk = desks[batch.quantity]
-        desk.read += batch.rows
         rows += batch.rows
         desk.stage(service, desk.inspector.inspect(batch))
         progress("reading rows", rows, 0)
