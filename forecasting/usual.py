@@ -13,6 +13,9 @@ LEARNT_FROM = timedelta(days=7)
 SPREADS = 2.5
 """How far beyond the 5 % and 95 % quantiles a reading may lie, in distances between the two. On the half-hours of Victoria in
 2012-2014 the record of the heat wave lay at 1.2."""
+FAR_FROM_ZERO, LEAST_SHARE = 0.25, 0.1
+"""Demand whose 5 % quantile is more than a quarter of its median never comes near zero: what is below a tenth of that quantile are
+the zeros of a broken meter."""
 STEPS = 4.0
 """A spike is this many times the 99 % quantile of what is usual between neighbours; the largest true one of Victoria was 1.6."""
 LEAST_STEP, LEAST_STEP_C = 0.05, 3.0
@@ -38,9 +41,11 @@ def learn(readings: pd.DataFrame, series: Series) -> Usual | None:
         return None
     low, level, high = np.quantile(value, (0.05, 0.5, 0.95))
     reach = SPREADS * (high - low)
+    comes_near_zero = series.quantity.is_weather or low < FAR_FROM_ZERO * level
+    lowest = low - reach if comes_near_zero else max(low - reach, LEAST_SHARE * low)
     step, jump = (float(np.quantile(np.abs(apart), 0.99)) for apart in (from_neighbours(value), np.diff(value)))
     floor = LEAST_STEP_C if series.quantity.is_weather else LEAST_STEP * abs(level)
-    return Usual(float(level), float(low - reach), float(high + reach), max(floor, STEPS * step), max(2 * floor, STEPS * jump))
+    return Usual(float(level), float(lowest), float(high + reach), max(floor, STEPS * step), max(2 * floor, STEPS * jump))
 
 
 def from_neighbours(value: np.ndarray) -> np.ndarray:

@@ -229,6 +229,17 @@ def test_a_spike_is_told_and_its_neighbours_pass(factor: float) -> None:
     assert "spike" in told[100] or "far from the usual" in told[100]
 
 
+def test_hours_of_zeros_are_refused_where_demand_never_comes_near_them() -> None:
+    value = smooth(10)
+    value[100:104] = 0.0
+    told = judge(value)
+    assert sorted(told) == [100, 101, 102, 103]
+    assert all("far from the usual" in reason for reason in told.values())
+    at_night = smooth(10) - 1700
+    usual = learn(readings_frame(grid(480), at_night.clip(min=0)), SERIES)
+    assert judge(at_night.clip(min=0)[:60], usual=usual) == {}, "a building may well come near zero"
+
+
 def test_a_level_that_stays_is_no_spike() -> None:
     value = smooth(10)
     value[200:] += 700
