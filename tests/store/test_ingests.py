@@ -155,8 +155,8 @@ def test_stated_versions_of_demand_are_corrections_of_each_other(registered: Sto
     assert [registered.readings.as_of(series(), at(moment))["value"].tolist() for moment in (2, 3, 5, 9)] == [
         [], [10.0, 11.0], [20.0, 11.0], [20.0, 11.0],
     ]  # fmt: skip
-    rows = registered.connection.execute("SELECT old_value, new_value, old_known_at, known_at FROM published.corrections").fetchall()
-    assert rows == [(10.0, 20.0, at(3), at(5))]
+    query = "SELECT old_value, new_value, old_known_at, known_at FROM published.corrections"
+    assert registered.connection.execute(query).fetchall() == [(10.0, 20.0, at(3), at(5))]
 
 
 def test_a_rivals_forecast_of_the_future_is_known_from_the_run_that_saw_it(registered: Store) -> None:
