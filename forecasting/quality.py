@@ -84,7 +84,8 @@ class Inspector:
         """
         rows = self._due(Rows.of(batch.readings))
         if self.usual is None and len(rows):
-            self.usual = learn(batch.readings[np.isfinite(batch.readings["value"])], self.series)
+            finite = batch.readings[np.isfinite(batch.readings["value"])]
+            self.usual = learn(finite.sort_values("interval_start"), self.series, may_be_negative=self.may_be_negative)
         if len(rows) and not self._follows(rows):
             passed, rejected = self._judge(self._held, at_end=True)
             self._context = self._held = Rows.none()
@@ -182,14 +183,15 @@ class Inspector:
         assert self.usual is not None
         ratio = np.abs(value) / self.usual.level
         low, high = THOUSANDFOLD
-        off: np.ndarray = _within(ratio, low, high) | _within(ratio, 1 / high, 1 / low)
+        large = _within(ratio, low, high)
+        off: np.ndarray = large | _within(ratio, 1 / high, 1 / low)
         if len(value) >= FEWEST and off.mean() > 0.5:
             raise SourceError(
                 f"{int(off.sum()):,} of {len(value):,} {self.series.quantity} rows of series {self.series.series_id} are about a "
                 f"thousandfold off the usual {self.usual.level:.4g} {self.series.unit}",
                 "nothing of them was stored; correct the unit or scale in the series' options",
             )
-        return off
+        return large if self.may_be_negative else off  # demand that passes through zero is truly small there
 
     def _among_neighbours(self, rows: Rows, *, at_end: bool) -> np.ndarray:
         """Reasons against rows, in order, that are good by themselves."""

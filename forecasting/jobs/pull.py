@@ -103,7 +103,7 @@ def _open_desk(service: Service, feed: Feed, series: Series, window: Window, fir
     readings = service.store.readings
     start, as_of = window.start, window.as_of
     learnt = min(LEARNT_FROM, LEARNT_READINGS * series.interval)
-    usual = learn(readings.as_of(series, as_of, as_of - learnt), series)
+    usual = learn(readings.as_of(series, as_of, as_of - learnt), series, may_be_negative=feed.may_be_negative)
     before = readings.as_of(series, as_of, start - CONTEXT, start)
     until = min(as_of, window.end + series.publication_delay)
     inspector = Inspector(series, usual, before, start, until, service.now, may_be_negative=feed.may_be_negative)

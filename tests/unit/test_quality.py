@@ -431,3 +431,34 @@ def test_planted_faults_are_found_in_real_demand(victoria: pd.DataFrame, factor:
     told = judge(later, starts=pd.DatetimeIndex(value.index[year:]), usual=usual)
     assert len(set(told) & set(at.tolist())) >= share * len(at)
     assert len(set(told) - set(at.tolist())) <= 2
+
+
+def test_demand_that_passes_through_zero_is_small_in_truth() -> None:
+    value = smooth(10) - LEVEL + 300
+    value[np.argmin(np.abs(value))] = 0.3
+    usual = learn(readings_frame(grid(480), value), SERIES)
+    assert judge(value, usual=usual, may_be_negative=True) == {}
+
+
+def test_a_first_delivery_in_any_order_is_judged_alike() -> None:
+    value = smooth(10)
+    value[[100, 200, 300]] *= 1.6
+    frame = readings_frame(grid(480), value)
+    for order in (frame, frame[::-1], frame.sample(frac=1, random_state=1)):
+        found = inspected([Batch(Quantity.DEMAND, order.reset_index(drop=True), rejected_frame())], until=NOW)
+        assert sorted(grid(480).get_indexer(found.rejected["interval_start"])) == [100, 200, 300]
+
+
+def test_spikes_in_one_of_a_hundred_readings_do_not_hide_one_another() -> None:
+    value = smooth(30)
+    at = np.arange(50, len(value) - 10, 100)
+    value[at] *= 1.5
+    assert set(judge(value, usual=None)) == set(at.tolist())
+
+
+def test_a_month_of_winter_does_not_refuse_the_summer(victoria: pd.DataFrame) -> None:
+    series, value = SERIES.companion(Quantity.TEMPERATURE), victoria["temperature_c"]
+    winter = value["2014-06-01":"2014-06-30"]
+    usual = learn(readings_frame(pd.DatetimeIndex(winter.index), winter.to_numpy()), series)
+    assert usual is not None
+    assert value.between(usual.low, usual.high).all()
