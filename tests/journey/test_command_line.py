@@ -43,7 +43,7 @@ def test_mistakes_are_one_line_with_the_remedy(folder: Path) -> None:
     refused(fortnight(folder, "daily", "--source", "tarot"), "unknown source 'tarot'", "aemo, csv")
     refused(fortnight(folder, "ingest", "--source", "csv"), "series vic", "give --path FILE")
     refused(fortnight(folder, "daily", "--as-of", "yesterday"), "'yesterday'", "2014-01-31")
-    refused(fortnight(folder, "publish", "--series", "vic"), "never been ingested", "fortnight ingest")
+    refused(fortnight(folder, "publish", "--series", "vic"), "series vic has no readings known", "fortnight ingest")
     refused(fortnight(folder, "daily", FORTNIGHT_EPOCHS="3"), "FORTNIGHT_EPOCHS", "FORTNIGHT_TRAINING")
     refused(fortnight(folder, "show", FORTNIGHT_DATABASE_URL="mysql://x"), "malformed", "postgresql://")
     dsn = "postgresql://me:hidden@127.0.0.1:1/power"
