@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from forecasting.domain import Quantity, Series
 from forecasting.errors import SourceError
-from forecasting.frames import Batch, readings_frame, rejected_frame
+from forecasting.frames import CHUNK_ROWS, Batch, readings_frame, rejected_frame
 from forecasting.sources.local_clock import DOUBLED, GOOD, NO_TIME, SKIPPED, Clock, DoubledHours
-from forecasting.sources.tables import Chunk, numbers, open_tables, read_chunks
+from forecasting.sources.tables import Chunk, numbers, open_tables, read_chunks, times_of_pattern
 from forecasting.sources.units import Unit, mwh_factor
 from forecasting.sources.web import Web
 
@@ -27,6 +27,8 @@ CELSIUS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "F": lambda value: (value - 32) / 1.8,
     "K": lambda value: value - 273.15,
 }
+SAMPLE = datetime(2013, 11, 28, 17, tzinfo=UTC)
+"""What a format of times must be able to tell."""
 Parse = Callable[[pa.Array], np.ndarray]
 
 
@@ -35,8 +37,9 @@ class TableOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    path: str
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    path: Annotated[str, Field(min_length=1)]
+    delimiter: Annotated[str, Field(pattern=r"^[\t -!#-~]$")] = ","
+    """One ASCII character."""
     time: str = "interval_start"
     marks: Literal["start", "end"] = "start"
     """Which end of its interval a time names; on a local clock, as that clock shows it."""
@@ -53,6 +56,21 @@ class TableOptions(BaseModel):
             return value and ZoneInfo(value).key
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError(f"{value!r} is no IANA time zone such as Australia/Melbourne") from None
+
+    @field_validator("time_format")
+    @classmethod
+    def tells_a_time(cls, value: str | None, others: ValidationInfo) -> str | None:
+        if value is None:
+            return None
+        try:
+            told = times_of_pattern(pa.array([SAMPLE.strftime(value)]), value)
+        except (ValueError, OverflowError):
+            told = pd.DatetimeIndex([pd.NaT])
+        if "%Z" in value or told.tz_localize(None)[0] != pd.Timestamp(SAMPLE.replace(tzinfo=None)):
+            raise ValueError(f"{value!r} does not tell date and hour as strptime has it, such as %d/%m/%Y %H:%M")
+        if "%z" not in value and not others.data.get("time_zone"):
+            raise ValueError(f"{value!r} has no offset (%z): time_zone has to say on which clock times are")
+        return value
 
     @property
     def clock(self) -> Clock:
@@ -135,20 +153,28 @@ class _Tables:
     known_at: str | None
     optional: Collection[str] = ()
 
+    @property
+    def _shift(self) -> timedelta:
+        return self.series.interval if self.options.marks == "end" else timedelta(0)
+
     def batches(self) -> Iterator[Batch]:
         """Each quantity in turn, chunk by chunk."""
         clock, time = self.options.clock, self.options.time
-        shift = self.series.interval if self.options.marks == "end" else timedelta(0)
         for name, file in open_tables(self.options.path, self.web):
-            doubled = DoubledHours(clock, time)
+            doubled = DoubledHours(clock, time, self.known_at)
             for chunk in read_chunks(file, name, self.options.delimiter, partial(self._check, name)):
                 times, kind = clock.read(chunk.cells[time])
                 doubled.note(chunk, times, kind)
-                yield from self._of_chunk(chunk, times - shift, kind, asked=kind != DOUBLED)
+                if doubled.rows > CHUNK_ROWS:
+                    raise SourceError(
+                        f"{name} has more than {CHUNK_ROWS:,} rows whose {time} the clocks of {self.options.time_zone} show twice",
+                        "check the file: no clock change is that long",
+                    )
+                yield from self._of_chunk(chunk, times - self._shift, kind, asked=kind != DOUBLED)
             if (rest := doubled.resolved(self.series)) is not None:
                 chunk, times = rest
                 kind = np.where(times.isna(), DOUBLED, GOOD)
-                yield from self._of_chunk(chunk, times - shift, kind, asked=np.ones(len(chunk), dtype=bool))
+                yield from self._of_chunk(chunk, times - self._shift, kind, asked=np.ones(len(chunk), dtype=bool))
 
     def _check(self, name: str, header: list[str]) -> None:
         for column in (self.options.time, *(column for column, _ in self.columns.values()), self.known_at):
@@ -162,42 +188,47 @@ class _Tables:
 
     def _of_chunk(self, chunk: Chunk, starts: pd.DatetimeIndex, kind: np.ndarray, asked: np.ndarray) -> Iterator[Batch]:
         """The batches of the rows that are asked for and do not lie before the window; those without a time do not."""
-        timed = asked & np.asarray(starts >= pd.Timestamp(self.since))
-        known, unknown = None, np.zeros(len(chunk), dtype=bool)
+        timed, untimed = asked & np.asarray(starts >= pd.Timestamp(self.since)), asked & np.asarray(starts.isna())
+        if (kind[untimed] != NO_TIME).any():  # twice or never on the clock, but long ago
+            latest = self.options.clock.latest(chunk.cells[self.options.time])
+            untimed &= ~np.asarray(latest - self._shift < pd.Timestamp(self.since))
+        known, known_kind = None, np.full(len(chunk), GOOD)
         if self.known_at:
-            known = self.options.clock.read(chunk.cells[self.known_at])[0]
-            unknown = timed & np.asarray(known.isna())
+            known, known_kind = self.options.clock.read(chunk.cells[self.known_at])
+        dated = timed & (known_kind == GOOD)
         for number, (quantity, (column, parse)) in enumerate(self.columns.items()):
             if column not in chunk.cells:
                 continue
-            value = parse(chunk.cells[column])
+            with np.errstate(over="ignore"):
+                value = parse(chunk.cells[column])
             empty = pc.equal(chunk.cells[column], "").to_numpy(zero_copy_only=False)
-            good = timed & ~unknown & ~np.isnan(value)
+            good = dated & np.isfinite(value)
             if number == 0:
                 awaited = empty & np.asarray(starts >= pd.Timestamp(self.until))  # a table may have rows for what is still to come
-                bad, malformed = (timed & ~good & ~awaited) | (asked & np.asarray(starts.isna())), chunk.malformed
+                bad, malformed = (timed & ~good & ~awaited) | untimed, chunk.malformed
             else:  # an empty cell of an optional column is no mistake, and a broken time is told with the first quantity
-                bad, malformed = timed & ~unknown & ~good & ~empty, []
+                bad, malformed = dated & ~good & ~empty, []
             readings = readings_frame(starts[good], value[good], None if known is None else known[good])
             rejected = rejected_frame(malformed)
             if bad.any():
-                why = [self._reason(column, *row) for row in zip(kind[bad], empty[bad], unknown[bad], strict=True)]
+                why = [self._reason(column, *row) for row in zip(kind[bad], known_kind[bad], empty[bad], strict=True)]
                 texts = chunk.row_texts([self.options.time, column, self.known_at or column], bad)
                 told = rejected_frame(list(zip(why, texts, strict=True)), starts[bad])
                 rejected = pd.concat([rejected, told], ignore_index=True)
             if len(readings) or len(rejected):
                 yield Batch(quantity, readings, rejected)
 
-    def _reason(self, column: str, kind: int, empty: bool, unknown: bool) -> str:
+    def _reason(self, column: str, kind: int, known_kind: int, empty: bool) -> str:
         options = self.options
         if kind == NO_TIME:
             return f"{options.time} is not a time" + ("" if options.time_zone else " with an offset")
-        if kind == SKIPPED:
-            return f"{options.time} does not exist on the clocks of {options.time_zone}"
-        if kind == DOUBLED:
-            return f"{options.time} exists twice on the clocks of {options.time_zone}, and is not given twice"
-        if unknown:
-            return f"{self.known_at} is not a time"
+        for name, found in ((options.time, kind), (self.known_at, known_kind)):
+            if found == NO_TIME:
+                return f"{name} is not a time"
+            if found == SKIPPED:
+                return f"{name} does not exist on the clocks of {options.time_zone}"
+            if found == DOUBLED:
+                return f"{name} exists twice on the clocks of {options.time_zone}, and nothing tells which is meant"
         return f"{column} has no value" if empty else f"{column} is not a number"
 
 

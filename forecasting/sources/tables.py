@@ -22,13 +22,18 @@ from pyarrow import csv
 
 from forecasting.errors import SourceError
 from forecasting.frames import CHUNK_ROWS
-from forecasting.sources.web import Web
+from forecasting.sources.cells import LONGEST_CELL
+from forecasting.sources.web import Web, place_of
 
 BLOCK_BYTES = 2 << 20
 LONGEST_HEADER = 1 << 16
+END_MARK = "\x1f"
+"""Of the row that is put after the last one, with a field too many: if it does not come out again, a quotation is open."""
 NUMBER = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?$"
 TIME = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?"
 WITH_OFFSET, WITHOUT_OFFSET = TIME + r"(?:Z|[+-]\d{2}(?::?\d{2})?)$", TIME + "$"
+EARLIEST, LATEST = (np.datetime64(moment, "us").astype(np.int64) for moment in ("1900-01-01", "2300-01-01"))
+"""Other years are mistakes; calendars of time zones do not reach all of them."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,8 @@ class Chunk:
     def row_texts(self, columns: list[str], chosen: np.ndarray) -> list[dict[str, str]]:
         """The raw cells of chosen rows, for quarantine."""
         positions = pa.array(np.flatnonzero(chosen))
-        picked = {column: self.cells[column].take(positions).to_pylist() for column in columns if column in self.cells}
+        taken = {column: self.cells[column].take(positions) for column in columns if column in self.cells}
+        picked = {column: pc.utf8_slice_codeunits(cells, 0, LONGEST_CELL).to_pylist() for column, cells in taken.items()}
         return [dict(zip(picked, row, strict=True)) for row in zip(*picked.values(), strict=True)]
 
 
@@ -62,7 +68,7 @@ def explained(name: str) -> Iterator[None]:
     except PermissionError:
         raise SourceError(f"{name} may not be read", "make it readable for this user") from None
     except (pa.ArrowInvalid, csvlib.Error, OSError, EOFError, zlib.error) as error:
-        problem = str(error).split("\n")[0] or "it is empty"
+        problem = str(error).split("\n")[0][:300] or "it is empty"
         raise SourceError(f"{name} is not a readable CSV file ({problem})", "check the file, or fetch it again") from None
 
 
@@ -72,24 +78,34 @@ def open_tables(path: str, web: Web) -> Iterator[tuple[str, BinaryIO]]:
     Raises:
         SourceError: there is none, or one cannot be read.
     """
-    if path.startswith(("http://", "https://")):
+    if path.lower().startswith(("http://", "https://")):
         with web.download(path) as body:
-            yield path.partition("?")[0].rpartition("@")[2], body
+            yield place_of(path), body
         return
-    place = Path(path).expanduser()
-    if place.is_dir():
-        found = sorted(file for pattern in ("*.csv", "*.csv.gz") for file in place.glob(pattern))
-        missing = f"{path} holds no file called *.csv or *.csv.gz"
-    elif any(sign in path for sign in "*?[") and not place.exists():
-        found = sorted(Path(place.anchor).glob(str(place.relative_to(place.anchor))))
-        missing = f"no file matches {path}"
-    else:
-        found, missing = [place], ""
-    if not found:
-        raise SourceError(missing, "correct the path, or bring the files")
+    with explained(path):
+        found = _files(path)
     for file in found:
         with explained(str(file)), file.open("rb") as body:
             yield str(file), body
+
+
+def _files(path: str) -> list[Path]:
+    try:
+        place = Path(path).expanduser()
+        if place.is_dir():
+            found = [file for file in place.iterdir() if file.name.lower().endswith((".csv", ".csv.gz"))]
+            missing = f"{path} holds no file called *.csv or *.csv.gz"
+        elif any(sign in path for sign in "*?[") and not place.exists():
+            found = list(Path(place.anchor).glob(str(place.relative_to(place.anchor))))
+            missing = f"no file matches {path}"
+        else:
+            place.stat()
+            return [place]
+    except (ValueError, RuntimeError) as error:  # what a path cannot hold, `**` within a name, ~ of a user who is not there
+        raise SourceError(f"{path!r} is not a path ({error})", "correct it") from None
+    if files := sorted(file for file in found if not file.is_dir()):
+        return files
+    raise SourceError(missing, "correct the path, or bring the files")
 
 
 def read_chunks(file: BinaryIO, name: str, delimiter: str, check_header: Callable[[list[str]], None]) -> Iterator[Chunk]:
@@ -102,32 +118,43 @@ def read_chunks(file: BinaryIO, name: str, delimiter: str, check_header: Callabl
         SourceError: not a table, or cut short.
     """
     malformed: list[tuple[str, dict[str, str]]] = []
+    end, ended = "", False
 
     def set_aside(row: csv.InvalidRow) -> str:
-        malformed.append((f"{row.actual_columns} fields instead of {row.expected_columns}", {"row": row.text}))
-        return "skip"
+        nonlocal ended
+        if row.text == end:
+            ended = True
+        else:
+            lines = row.text.count("\n") + 1
+            told = f"{row.actual_columns} fields instead of {row.expected_columns}" + (f", in {lines} lines" if lines > 1 else "")
+            malformed.append((told, {"row": row.text[:LONGEST_CELL]}))
+        return "skip" if len(malformed) <= CHUNK_ROWS else "error"
 
     with explained(name):
         text = _Utf8(_unzipped(file))
         names = _column_names(text, name, delimiter)
         check_header(names)
+        end = delimiter.join([END_MARK] * (len(names) + 1))
+        text.append(f"\n{end}\n")
         positions = [str(number) for number in range(len(names))]  # columns that nobody wants may share a name
-        if not text.peek():
-            return
+        nothing = {column: pa.array([], pa.string()) for column in names}
         reader = csv.open_csv(
             text,
             read_options=csv.ReadOptions(column_names=positions, use_threads=False, block_size=BLOCK_BYTES),
-            parse_options=csv.ParseOptions(delimiter=delimiter, invalid_row_handler=set_aside),
+            parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=set_aside),
             convert_options=csv.ConvertOptions(column_types=dict.fromkeys(positions, pa.string()), strings_can_be_null=False),
         )
         for batch in reader:
-            for first in range(0, max(1, batch.num_rows), CHUNK_ROWS):
+            for first in range(0, batch.num_rows, CHUNK_ROWS):
                 part = batch.slice(first, CHUNK_ROWS)
-                cells = {column: pc.utf8_trim_whitespace(part.column(number)) for number, column in enumerate(names)}
-                yield Chunk(cells, list(malformed))
+                yield Chunk({column: pc.utf8_trim_whitespace(part.column(number)) for number, column in enumerate(names)}, [])
+            if malformed:
+                yield Chunk(nothing, list(malformed))
                 malformed.clear()
         if malformed:
-            yield Chunk({column: pa.array([], pa.string()) for column in names}, malformed)
+            yield Chunk(nothing, malformed)
+    if not ended:
+        raise SourceError(f"{name} ends within quotes", "it was cut short, or lacks a quotation mark: check it, or fetch it again")
 
 
 def numbers(text: pa.Array) -> np.ndarray:
@@ -151,13 +178,28 @@ def times_without_offset(text: pa.Array) -> pd.DatetimeIndex:
     return _times(text, WITHOUT_OFFSET, pa.timestamp("us"))
 
 
+def times_of_pattern(text: pa.Array, pattern: str) -> pd.DatetimeIndex:
+    """Times of texts that follow a pattern of strptime, in UTC if it has %z and naive otherwise; NaT for anything else.
+
+    Not by pyarrow, which takes 30 February for 2 March.
+    """
+    told = pc.if_else(pc.match_substring_regex(text, r"\d"), text, "")  # pandas takes `now` and `today` for times
+    parsed = pd.to_datetime(told.to_pandas(), format=pattern, utc="%z" in pattern, errors="coerce")
+    return _plausible(pd.DatetimeIndex(parsed).as_unit("us"))
+
+
 def _times(text: pa.Array, pattern: str, kind: pa.DataType) -> pd.DatetimeIndex:
     told = pc.if_else(pc.match_substring_regex(text, pattern), text, pa.scalar(None, pa.string()))
     try:
-        return pd.DatetimeIndex(told.cast(kind).to_pandas())
+        return _plausible(pd.DatetimeIndex(told.cast(kind).to_pandas()))
     except pa.ArrowInvalid:  # one of them is no time, such as 30 February: the slow way finds which
         parsed = pd.to_datetime(told.to_pandas(), format="ISO8601", utc=kind.tz is not None, errors="coerce")
-        return pd.DatetimeIndex(parsed).as_unit("us")
+        return _plausible(pd.DatetimeIndex(parsed).as_unit("us"))
+
+
+def _plausible(times: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    us = times.asi8
+    return pd.DatetimeIndex(times.where((us >= EARLIEST) & (us < LATEST)))
 
 
 def _unzipped(file: BinaryIO) -> BinaryIO:
@@ -172,6 +214,8 @@ def _column_names(text: "_Utf8", name: str, delimiter: str) -> list[str]:
         raise SourceError(f"{name} is empty", "check the file, or fetch it again")
     if line.lstrip().lower().startswith(("<!doctype", "<html", "<?xml")):
         raise SourceError(f"{name} is a web page, not a table", "check where it comes from")
+    if len(line.encode()) >= LONGEST_HEADER:
+        raise SourceError(f"the first line of {name} has no end, and is no header", "check the file, or fetch it again")
     return [column.strip() for column in next(csvlib.reader([line], delimiter=delimiter, strict=True))]
 
 
@@ -181,8 +225,12 @@ class _Utf8(io.RawIOBase):
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")(errors="replace")
-        self._waiting = b""
+        self._waiting, self._after = b"", b""
         self._ended = False
+
+    def append(self, text: str) -> None:
+        """Let it follow after the end."""
+        self._after = text.encode()
 
     def readable(self) -> bool:
         return True
@@ -192,22 +240,21 @@ class _Utf8(io.RawIOBase):
             raw = self._file.read(BLOCK_BYTES)
             self._ended = not raw
             self._waiting += self._decoder.decode(raw, final=self._ended).encode()
+        if self._ended:
+            self._waiting, self._after = self._waiting + self._after, b""
         size = len(self._waiting) if size < 0 else size
         given, self._waiting = self._waiting[:size], self._waiting[size:]
         return given
 
-    def peek(self) -> bytes:
-        """What comes next, if anything; blank lines do not count."""
-        start = self.read(BLOCK_BYTES)
-        self._waiting = start + self._waiting
-        return start.strip()
-
     def first_line(self) -> str:
-        """Up to the first line end; all kinds of line ends count."""
+        """The first line that is not empty, up to its end, of which all kinds count, or as much as a header may have."""
+        while (start := self.read(LONGEST_HEADER)) and not start.strip(b"\r\n"):
+            pass
+        self._waiting = start.lstrip(b"\r\n") + self._waiting
         start = self.read(LONGEST_HEADER)
         ends = [position for position in (start.find(b"\n"), start.find(b"\r")) if position >= 0]
         end = min(ends, default=len(start))
         rest = start[end:]
         rest = rest[2:] if rest.startswith(b"\r\n") else rest[1:]
         self._waiting = rest + self._waiting
-        return start[:end].decode()
+        return start[:end].decode(errors="replace")
