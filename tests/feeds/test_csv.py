@@ -1,16 +1,22 @@
 """CSV over HTTP, temperature from CSV, and malformed files."""
 
 import gzip
+from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from pytest_httpserver import HTTPServer
 
 from forecasting.domain import Quantity
 from forecasting.errors import SourceError
+from forecasting.frames import Batch, readings_frame
+from forecasting.quality import Inspector
 from forecasting.sources.csv import CsvSource, CsvWeather
 from forecasting.sources.web import Web
 from tests.feeds.conftest import QUICK, RudeServer
+from tests.feeds.fuzzing import INPUTS, check_batch, fuzz
 from tests.unit.builders import make_series, utc
 
 SERIES = make_series()
@@ -122,3 +128,38 @@ def test_a_column_may_say_when_each_reading_became_known(tmp_path: Path, web: We
     (batch,) = CsvSource(web, path=str(path), known_at="seen").read(SERIES, SINCE, UNTIL)
     assert batch.readings["known_at"].tolist() == [utc("2014-01-05 00:00")]
     assert batch.rejected["reason"].tolist() == ["seen is not a time"]
+
+
+def test_no_malformed_file_does_harm(tmp_path: Path, web: Web) -> None:
+    path = tmp_path / "demand.csv"
+    header = b"interval_start,demand_mwh,temperature_c,holiday\n"
+    hours = pd.date_range("2014-01-01", periods=8, freq="30min")
+    local = header + b"".join(f"{hour:%Y-%m-%d %H:%M},{n},15.5,False\n".encode() for n, hour in enumerate(hours, start=100))
+    good = [header + local[len(header) :].replace(b",1", b"+11:00,1"), local, gzip.compress(local), b"\xef\xbb\xbf" + GOOD]
+    source = CsvSource(web, path=str(path), time_zone="Australia/Melbourne")
+    now = datetime(2014, 2, 1, tzinfo=UTC)
+    nothing = readings_frame(pd.DatetimeIndex([], tz="UTC"), np.empty(0))
+    since = utc("2013-12-31 00:00")
+
+    def look(body: bytes) -> None:
+        path.write_bytes(body)
+        for batch in source.read(SERIES, since, now):
+            assert np.isfinite(batch.readings["value"]).all()
+            assert (batch.readings["interval_start"] >= since).all()
+            believed = inspected(batch)
+            assert (believed.readings["interval_start"] + SERIES.interval <= now).all()
+            assert (believed.readings["interval_start"].dt.floor(SERIES.interval) == believed.readings["interval_start"]).all()
+
+    def inspected(batch: Batch) -> Batch:
+        inspector = Inspector(SERIES.companion(batch.quantity), None, nothing, since, now, now)
+        found, rest = inspector.inspect(batch), inspector.finish()
+        check_batch(found)
+        return Batch(batch.quantity, pd.concat([found.readings, rest.readings]), found.rejected)
+
+    fuzz(
+        good,
+        look,
+        b',"\n\r-:. +',
+        [b"nan", b"1e400", b"2014-02-30", b'"', b"\0", b"\xff", b"9" * 5000, b"\xef\xbb\xbf", b"inf"],
+        INPUTS // 5,
+    )
