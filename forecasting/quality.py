@@ -56,16 +56,19 @@ class Inspector:
         now: datetime,
         *,
         may_be_negative: bool = False,
+        known_by: datetime | None = None,
     ) -> None:
         """Readings that start before `since`, are not due at `until`, or were not known then are left out without a word.
 
         Args:
             before: the last accepted readings before `since`, which the first ones are compared with.
             now: the present: what was measured after it, or issued, is refused.
+            known_by: versions that their source says became known later are left out too; `until` where it is not given.
         """
         self.series, self.usual = series, usual
         self.since, self.until, self.now = (moment_us(moment) for moment in (since, until, now))
         self.may_be_negative = may_be_negative
+        self.known_by = self.until if known_by is None else moment_us(known_by)
         self.ascending = True
         self._interval = series.interval // MICROSECOND
         self._anchor = moment_us(grid_anchor(series.zone, series.interval))
@@ -105,7 +108,7 @@ class Inspector:
         untimed, end = rows.start == NO_TIME, rows.start + self._interval
         in_window = rows.start >= self.since
         if rows.known is not None:
-            in_window &= (rows.known <= self.until) | (rows.known > self.now)
+            in_window &= (rows.known <= self.known_by) | (rows.known > self.now)
         if not self.series.quantity.is_forecast:
             delay = self.series.publication_delay // MICROSECOND
             in_window &= (end + delay <= self.until) | (end > self.now)

@@ -48,7 +48,8 @@ def run_tcp_server(binaries: Path, home: Path, password: str) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    options = f"-h 127.0.0.1 -p {port} -k {home} -c fsync=off"
+    # A worker of autovacuum would keep the owner from dropping a test's database.
+    options = f"-h 127.0.0.1 -p {port} -k {home} -c fsync=off -c autovacuum=off"
     call("pg_ctl", "start", "-w", "-D", str(data), "-o", options, "-l", str(log))
     try:
         address = {"host": "127.0.0.1", "port": str(port)}

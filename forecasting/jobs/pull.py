@@ -106,7 +106,7 @@ def _open_desk(service: Service, feed: Feed, series: Series, window: Window, fir
     usual = learn(readings.as_of(series, as_of, as_of - learnt), series, may_be_negative=feed.may_be_negative)
     before = readings.as_of(series, as_of, start - CONTEXT, start)
     until = min(as_of, window.end + series.publication_delay)
-    inspector = Inspector(series, usual, before, start, until, service.now, may_be_negative=feed.may_be_negative)
+    inspector = Inspector(series, usual, before, start, until, service.now, may_be_negative=feed.may_be_negative, known_by=as_of)
     return Desk(series, readings.key(series), inspector, "known_at" in first.readings)
 
 
