@@ -7,16 +7,16 @@ from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save
-from torch import nn
 
 from forecasting import calendar
-from forecasting.domain import QUANTILES
+from forecasting.calibration import Calibration
+from forecasting.domain import LEVELS, Information
 from forecasting.errors import WeightsError
 from forecasting.models import build
 from forecasting.predicting import FittedModel
-from forecasting.windows import Scaler, WindowSpec
+from forecasting.windows import Layout
 
-FORMAT = 1
+FORMAT = 2
 WEIGHTS, CARD = "weights.safetensors", "card.json"
 REMEDY = "retrain, or move the champion alias to another version in MLflow"
 
@@ -49,13 +49,12 @@ def pack(model: FittedModel, options: dict[str, Any], provenance: dict[str, Any]
         "family": model.family,
         "options": options,
         "features": list(calendar.FEATURES),
-        "quantiles": list(QUANTILES),
-        "spec": asdict(model.spec),
-        "scaler": asdict(model.scaler),
-        "widening": list(model.widening),
+        "levels": list(LEVELS),
+        "layout": asdict(model.forecaster.layout),
+        "calibration": model.calibration.factors,
         "provenance": provenance,
     }
-    return Artefact(save(model.network.state_dict()), json.dumps(card, indent=2, allow_nan=False).encode())
+    return Artefact(save(model.forecaster.state_dict()), json.dumps(card, indent=2, allow_nan=False).encode())
 
 
 def unpack(artefact: Artefact, weights_sha256: str, card_sha256: str) -> FittedModel:
@@ -71,15 +70,16 @@ def unpack(artefact: Artefact, weights_sha256: str, card_sha256: str) -> FittedM
         if found != registered:
             raise WeightsError(f"{name} has digest {found[:12]}..., {registered[:12]}... was registered", REMEDY)
     card = json.loads(artefact.card)
-    made_for = (card["format"], card["features"], card["quantiles"])
-    if made_for != (FORMAT, list(calendar.FEATURES), list(QUANTILES)):
+    made_for = (card["format"], card["features"], card.get("levels"))
+    if made_for != (FORMAT, list(calendar.FEATURES), list(LEVELS)):
         raise WeightsError("the model was made for other features or quantiles than this fortnight has", REMEDY)
     try:
-        network: nn.Module = build(card["family"], **card["options"])
+        layout = Layout(**{**card["layout"], "information": Information(card["layout"]["information"])})
+        forecaster = build(card["family"], layout, **card["options"])
     except (KeyError, TypeError):
         raise WeightsError(f"this fortnight knows no family {card['family']} with options {card['options']}", REMEDY) from None
     try:
-        network.load_state_dict(load(artefact.weights))
+        forecaster.load_state_dict(load(artefact.weights))
     except (SafetensorError, RuntimeError) as error:
         raise WeightsError(f"the weights do not fit the model: {str(error).splitlines()[0]}", REMEDY) from None
-    return FittedModel(card["family"], network, WindowSpec(**card["spec"]), Scaler(**card["scaler"]), tuple(card["widening"]))
+    return FittedModel(card["family"], forecaster, Calibration(tuple(tuple(row) for row in card["calibration"])))

@@ -20,6 +20,7 @@ FEATURES = (
     "holiday", "day_before_holiday", "day_after_holiday", "year_end",
     "year_sin_1", "year_cos_1", "year_sin_2", "year_cos_2",
 )  # fmt: skip
+CLOCK_FEATURES = tuple(f"day_{wave}_{k}" for k in (1, 2, 3) for wave in ("sin", "cos"))
 
 
 def day_start(day: date, zone: ZoneInfo) -> datetime:
@@ -48,15 +49,40 @@ def grid_anchor(zone: ZoneInfo, interval: timedelta) -> datetime:
     return EPOCH - (offset - summer_time) % interval
 
 
-def intervals_in_days(days: pd.DatetimeIndex, zone: ZoneInfo, interval: timedelta) -> np.ndarray:
-    """How many intervals of a zone's grid start within each local day.
+def slots_a_day(interval: timedelta) -> int:
+    """How many intervals the local clock of an ordinary day shows."""
+    return timedelta(days=1) // interval
 
-    `days`: naive midnights. Returns int64 of the same length.
+
+def clock_slots(starts: pd.DatetimeIndex, zone: ZoneInfo, interval: timedelta) -> tuple[pd.DatetimeIndex, np.ndarray]:
+    """Where the local clock shows each interval: its day, as naive midnights, and its slot within the day, from 0 (int64).
+
+    Args:
+        starts: UTC.
+    """
+    local = starts.tz_convert(zone).tz_localize(None)
+    days = local.normalize()
+    return days, np.asarray((local - days) // interval, dtype=np.int64)
+
+
+def clock_weights(days: pd.DatetimeIndex, zone: ZoneInfo, interval: timedelta) -> np.ndarray:
+    """How many intervals of a zone's grid start in each slot of the local clock: 1, but 0 where a clock change skips a slot and 2
+    where it doubles one. A row's sum is the number of intervals of that day.
+
+    Args:
+        days: consecutive naive midnights.
+
+    Returns:
+        int64 [days, slots a day].
     """
     anchor = grid_anchor(zone, interval)
-    bounds = [day_bounds(day.date(), zone) for day in days]
-    counts = [-((anchor - end) // interval) + ((anchor - start) // interval) for start, end in bounds]
-    return np.array(counts, dtype=np.int64)
+    start, end = day_start(days[0].date(), zone), day_bounds(days[-1].date(), zone)[1]
+    first = anchor - ((anchor - start) // interval) * interval
+    starts = pd.date_range(first, end, freq=interval, inclusive="left")
+    shown, slots = clock_slots(starts, zone, interval)
+    width = slots_a_day(interval)
+    place = np.asarray((shown - days[0]) // pd.Timedelta(days=1), dtype=np.int64) * width + slots
+    return np.bincount(place, minlength=len(days) * width).reshape(len(days), width)
 
 
 def local_days(index: pd.DatetimeIndex, zone: ZoneInfo) -> pd.DatetimeIndex:
@@ -101,6 +127,20 @@ def day_features(days: pd.DatetimeIndex, region: str) -> np.ndarray:
         *(wave(k * angle) for k in (1, 2) for wave in (np.sin, np.cos)),
     ]
     return np.column_stack([weekdays, *columns]).astype(np.float32)
+
+
+def clock_features(day_features: np.ndarray, slots: int) -> np.ndarray:
+    """The features of each slot of the local clock: those of its day, then CLOCK_FEATURES.
+
+    Args:
+        day_features: [days, features].
+
+    Returns:
+        float32 [days * slots, features + len(CLOCK_FEATURES)].
+    """
+    angle = 2 * np.pi * np.arange(slots) / slots
+    waves = np.column_stack([wave(k * angle) for k in (1, 2, 3) for wave in (np.sin, np.cos)])
+    return np.column_stack([np.repeat(day_features, slots, axis=0), np.tile(waves, (len(day_features), 1))]).astype(np.float32)
 
 
 def _flag(days: Iterable[pd.Timestamp], chosen: frozenset[date]) -> np.ndarray:

@@ -9,11 +9,28 @@ from zoneinfo import ZoneInfo
 
 from forecasting.errors import SettingsError
 
+LEVELS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.99)
+"""The quantile levels that every model forecasts, in ascending order; the middle one is the median."""
 QUANTILES = (0.1, 0.5, 0.9)
-"""The published quantile levels, in ascending order."""
+"""Those of them that are published."""
 
-Resolution = Literal["daily"]
+Resolution = Literal["daily", "interval"]
 DAILY: Resolution = "daily"
+INTERVAL: Resolution = "interval"
+"""As finely as the series is read, such as half-hours."""
+
+
+class Information(StrEnum):
+    """What is known of the weather when a forecast is made. Demand up to the origin and the calendar are always known."""
+
+    U = "U"
+    """Nothing: temperatures of the training years serve to fit, none near the origin is looked at."""
+    P = "P"
+    """Temperatures up to the origin."""
+    F = "F"
+    """Those, and the weather forecast issued by the origin."""
+    W = "W"
+    """The temperatures that came: an upper bound that no service has."""
 
 
 class Quantity(StrEnum):

@@ -100,15 +100,28 @@ class WebSettings(Section):
 
 
 class ModelSettings(Section):
-    """The candidate that each retrain fits."""
+    """The families that compete in each retrain, and how they are made; see `forecasting.models.MODELS`."""
 
-    family: Literal["seq2seq_attention"] = "seq2seq_attention"
+    candidates: tuple[str, ...] = ("weekly_naive", "same_weekday_mean", "seq2seq_attention")
+    information: Literal["U", "P", "F"] = "P"
+    """What the candidates may know of the weather: nothing, the past, or the stored weather forecasts too."""
     cell: Literal["gru", "lstm"] = "gru"
     attention: Literal["additive", "multiplicative"] = "additive"
     hidden: Annotated[int, Field(gt=0)] = 32
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    past_days: Annotated[int, Field(ge=7)] = 14
+    temperature: bool = False
+    """Temperature among the inputs of the recurrent families."""
+    past_days: Annotated[int, Field(ge=7)] = 28
     horizon_days: Annotated[int, Field(ge=1, le=14)] = 14
+
+    @field_validator("candidates")
+    @classmethod
+    def holds_the_yardstick(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if "weekly_naive" not in value:
+            raise ValueError("weekly_naive must be among the candidates: every loss is told as skill against it")
+        if doubled := {name for name in value if value.count(name) > 1}:
+            raise ValueError(f"{sorted(doubled)[0]} is given twice")
+        return value
 
 
 class TrainingSettings(Section):
@@ -120,6 +133,8 @@ class TrainingSettings(Section):
     weight_decay: Annotated[float, Field(ge=0)] = 1.0
     forcing: Annotated[float, Field(ge=0, le=1)] = 0.3
     clip_norm: Annotated[float, Field(gt=0)] = 1.0
+    max_windows: Annotated[int, Field(gt=0)] = 4096
+    """An epoch draws at most so many windows."""
     seed: int = 20140101
     validation_days: Annotated[int, Field(ge=14)] = 56
 

@@ -1,34 +1,22 @@
 """The one training loop."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from forecasting.domain import QUANTILES
+from forecasting.models.base import Epoch, EpochReport
 from forecasting.settings import TrainingSettings
 from forecasting.windows import Windows
 
-EpochReport = Callable[["Epoch"], None]
+if TYPE_CHECKING:
+    from forecasting.models.network import Network
 
-
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """Losses after one epoch: mean pinball loss of scaled values. `train` is measured during the epoch, teacher forcing and all."""
-
-    number: int
-    epochs: int
-    train: float
-    validation: float
-
-
-def pinball_loss(quantiles: Tensor, target: Tensor) -> Tensor:
-    """Mean pinball loss. quantiles [B, H, Q], target [B, H]; scalar."""
-    gap = target[..., None] - quantiles
-    levels = torch.tensor(QUANTILES)
-    return torch.maximum(levels * gap, (levels - 1) * gap).mean()
+HELD_VALUES = 16_000_000
+"""Windows of fewer values than this are made once and held; others are made anew for every batch."""
 
 
 @contextmanager
@@ -49,37 +37,48 @@ def repeatable(seed: int) -> Iterator[None]:
             torch.set_flush_denormal(False)
 
 
-def train(model: nn.Module, train: Windows, validation: Windows, options: TrainingSettings, report: EpochReport) -> None:
+def train(model: "Network", train: Windows, validation: Windows, options: TrainingSettings, report: EpochReport) -> None:
     """Fit `model` in place; teacher forcing falls in a straight line from `options.forcing` to zero half way through.
 
-    The validation windows are only looked at, never learnt from: no early stopping. `report` is called after each epoch.
+    The validation windows are only looked at, never learnt from: no early stopping. `report` is called after each epoch. Where
+    there are more than `options.max_windows` windows, each epoch draws its own.
 
     Call inside `repeatable`, with the model built there too, for repeatable results.
     """
     optimizer = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay)
-    batches = -(-len(train) // options.batch_size)
+    count = min(len(train), options.max_windows)
+    batches = -(-count // options.batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=options.learning_rate, total_steps=options.epochs * batches)
+    held = train.all if _values(train) <= HELD_VALUES else None
     for epoch in range(options.epochs):
         model.train()
         forcing = options.forcing * max(0.0, 1 - 2 * epoch / options.epochs)
         total = 0.0
-        for rows in torch.randperm(len(train)).split(options.batch_size):
-            target = train.target[rows]
-            loss = pinball_loss(model(train.inputs[rows], target, forcing), target)
+        for rows in torch.randperm(len(train))[:count].split(options.batch_size):
+            inputs, target = train.batch(rows.numpy()) if held is None else (held[0][rows], held[1][rows])
+            loss = model.loss(model(inputs, target, forcing), target)
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), options.clip_norm)
             optimizer.step()
             schedule.step()
             total += loss.item() * len(rows)
-        report(
-            Epoch(epoch + 1, options.epochs, total / len(train), pinball_loss(predict(model, validation), validation.target).item())
-        )
+        report(Epoch(epoch + 1, options.epochs, total / count, validation_loss(model, validation, options.batch_size)))
 
 
-def predict(model: nn.Module, windows: Windows) -> Tensor:
-    """Quantiles of every window, without teacher forcing: [windows, horizon_days, quantiles], scaled."""
+def validation_loss(model: "Network", windows: Windows, batch_size: int) -> float:
+    """Mean loss over windows, without teacher forcing; nan where there are none."""
+    if not len(windows):
+        return float("nan")
     model.eval()
+    total = 0.0
     with torch.no_grad():
-        quantiles: Tensor = model(windows.inputs)
-    return quantiles
+        for rows in np.array_split(np.arange(len(windows)), -(-len(windows) // batch_size)):
+            inputs, target = windows.batch(rows)
+            total += model.loss(model(inputs), target).item() * len(rows)
+    return total / len(windows)
+
+
+def _values(windows: Windows) -> int:
+    layout = windows.steps.layout
+    return len(windows) * (layout.past_steps * layout.past_width + layout.horizon_steps * (layout.future_width + 1))

@@ -1,31 +1,75 @@
-"""History to tensors: the one path for training, scoring and serving.
+"""History to tensors: the one path of step models for training, scoring and serving.
 
-A window at position `p` of a history sees the days before `p` and what the calendar knows of day `p` and after. Its targets
-are the days `p` to `p + horizon - 1`: none of them is among its inputs.
+A step model walks over days, or over the intervals of the local clock. A window that begins at step `p` sees the steps before `p`
+and what is known of step `p` and after in advance. Its targets are the steps `p` to `p + horizon - 1`: none of them is among its
+inputs.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import torch
+from torch import Tensor
 
 from forecasting import calendar
+from forecasting.domain import DAILY, Information, Resolution
 from forecasting.errors import HistoryError
 from forecasting.history import History
 
+MILD_C, SPREAD_C = 15.0, 10.0
+"""Temperatures are read as (t - 15) / 10: one scale for every place and season."""
+
 
 @dataclass(frozen=True, slots=True)
-class WindowSpec:
-    """Days read and days forecast."""
+class Layout:
+    """What a step model reads and writes: `past_steps` and `horizon_steps` of a resolution, `per_day` steps a day, what is known of
+    the weather, and whether temperature is among its inputs at all."""
 
-    past_days: int
-    horizon_days: int
+    resolution: Resolution
+    per_day: int
+    past_steps: int
+    horizon_steps: int
+    information: Information = Information.P
+    temperature: bool = False
+
+    @property
+    def horizon_days(self) -> int:
+        return -(-self.horizon_steps // self.per_day)
+
+    @property
+    def past_days(self) -> int:
+        return -(-self.past_steps // self.per_day)
+
+    @property
+    def season(self) -> int:
+        """Steps a week."""
+        return 7 * self.per_day
+
+    @property
+    def past_temperature(self) -> bool:
+        return self.temperature and self.information is not Information.U
+
+    @property
+    def future_temperature(self) -> bool:
+        return self.temperature and self.information in (Information.F, Information.W)
+
+    @property
+    def known(self) -> int:
+        """Calendar features a step."""
+        return len(calendar.FEATURES) + (0 if self.resolution == DAILY else len(calendar.CLOCK_FEATURES))
+
+    @property
+    def past_width(self) -> int:
+        return 1 + self.known + self.past_temperature
+
+    @property
+    def future_width(self) -> int:
+        return self.known + self.future_temperature
 
 
 @dataclass(frozen=True, slots=True)
 class Scaler:
-    """Standardises daily energy with the mean and standard deviation of the training days (MWh)."""
+    """Standardises energy with the mean and standard deviation of the training steps (MWh)."""
 
     mean_mwh: float
     sd_mwh: float
@@ -43,88 +87,173 @@ class Scaler:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What a model may see.
+    """What a step model may see.
 
-    past: float32 [windows, past_days, 1 + features], scaled energy first, then the calendar of the same days.
-    future: float32 [windows, horizon_days, features], the calendar of the target days.
+    past: float32 [windows, past_steps, past_width], scaled energy first, then the calendar of the same steps, then temperature.
+    future: float32 [windows, horizon_steps, future_width], the calendar of the target steps, then temperature.
     """
 
-    past: torch.Tensor
-    future: torch.Tensor
+    past: Tensor
+    future: Tensor
 
     def __len__(self) -> int:
         return len(self.past)
 
-    def __getitem__(self, rows: torch.Tensor) -> "Inputs":
+    def __getitem__(self, rows: Tensor) -> "Inputs":
         return Inputs(self.past[rows], self.future[rows])
 
 
-@dataclass(frozen=True, slots=True)
-class Windows:
-    """Inputs with their targets, float32 [windows, horizon_days], scaled; `positions` are the first target days."""
+@dataclass(frozen=True)
+class Steps:
+    """A history as a step model walks over it; T steps, of which those after the history are known in advance only.
 
-    inputs: Inputs
-    target: torch.Tensor
+    energy_mwh: [steps of the history], of a step of full length: a day of 23 hours counts as 24 of the same power.
+    share: [T], how much of a full step each really is: 23/24, or the weight of a slot.
+    filled: [steps of the history].
+    known: float32 [T, features], the calendar.
+    temperature: float32 [steps of the history], scaled, or None.
+    """
+
+    history: History
+    layout: Layout
+    energy_mwh: np.ndarray
+    share: np.ndarray
+    filled: np.ndarray
+    known: np.ndarray
+    temperature: np.ndarray | None
+
+    @classmethod
+    def of(cls, history: History, layout: Layout) -> "Steps":
+        ahead = layout.horizon_days
+        weights = history.weights_and_after(ahead)
+        known = calendar.day_features(history.days_and_after(ahead), history.series.region)
+        celsius = _bridged(history) if layout.temperature else None
+        if layout.resolution == DAILY:
+            share = weights.sum(axis=1) / history.slots
+            energy = history.energy_mwh / share[: len(history)]
+            return cls(history, layout, energy, share, history.filled, known, None if celsius is None else celsius.mean(axis=1))
+        filled = np.repeat(history.filled, history.slots)
+        known = calendar.clock_features(known, history.slots)
+        flat = None if celsius is None else celsius.ravel()
+        return cls(history, layout, history.demand_mwh.ravel(), weights.ravel().astype(float), filled, known, flat)
+
+    def __len__(self) -> int:
+        return len(self.energy_mwh)
+
+    def inputs_at(self, positions: np.ndarray, scaled: np.ndarray) -> Inputs:
+        """Inputs of the windows whose first target steps are at `positions`; `len(self)` is the step after the last one known.
+
+        Args:
+            scaled: float32 [steps of the history], scaled energy.
+
+        Raises:
+            IndexError: a window would begin before the history does.
+        """
+        layout = self.layout
+        if len(positions) and positions.min() < layout.past_steps:
+            raise IndexError(f"a window at step {positions.min()} of the history cannot read the {layout.past_steps} steps before it")
+        back = positions[:, None] - layout.past_steps + np.arange(layout.past_steps)
+        ahead = positions[:, None] + np.arange(layout.horizon_steps)
+        past, future = [scaled[back][..., None], self.known[back]], [self.known[ahead]]
+        if layout.past_temperature:
+            assert self.temperature is not None
+            past.append(self.temperature[back][..., None])
+        if layout.future_temperature:
+            future.append(self._outlook(positions)[..., None])
+        return Inputs(torch.from_numpy(np.concatenate(past, axis=-1)), torch.from_numpy(np.concatenate(future, axis=-1)))
+
+    def _outlook(self, positions: np.ndarray) -> np.ndarray:
+        """Scaled temperatures of the target steps: as forecast where a forecast is kept for a window, else as they came."""
+        layout, history = self.layout, self.history
+        assert self.temperature is not None
+        ahead = positions[:, None] + np.arange(layout.horizon_steps)
+        found = self.temperature[np.minimum(ahead, len(self) - 1)]
+        for row, position in enumerate(positions):
+            outlook = history.outlooks_c.get(int(position) // layout.per_day) if layout.information is Information.F else None
+            if outlook is not None:
+                celsius = outlook.mean(axis=1) if layout.resolution == DAILY else outlook.ravel()
+                found[row] = ((celsius - MILD_C) / SPREAD_C)[: layout.horizon_steps]
+            elif position + layout.horizon_steps > len(self):
+                day = history.days_and_after(1)[int(position) // layout.per_day]
+                raise HistoryError(
+                    f"no weather forecast of {history.series.series_id} issued by {day:%F} is known",
+                    "ingest weather forecasts, or ask for information P",
+                )
+        return found
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows by their first target steps; tensors are made a batch at a time. `energy` is scaled, float32 [steps]."""
+
+    steps: Steps
+    energy: np.ndarray
     positions: np.ndarray
 
     def __len__(self) -> int:
         return len(self.positions)
 
+    def batch(self, rows: np.ndarray) -> tuple[Inputs, Tensor]:
+        """Inputs and targets [rows, horizon_steps] of some windows."""
+        chosen = self.positions[rows]
+        ahead = chosen[:, None] + np.arange(self.steps.layout.horizon_steps)
+        return self.steps.inputs_at(chosen, self.energy), torch.from_numpy(self.energy[ahead])
 
-def inputs_at(history: History, positions: np.ndarray, spec: WindowSpec, scaler: Scaler) -> Inputs:
-    """Inputs of the windows whose first target days are at `positions`; `len(history)` is the day after the last one known.
+    @property
+    def all(self) -> tuple[Inputs, Tensor]:
+        return self.batch(np.arange(len(self)))
 
-    Raises:
-        IndexError: a window would begin before the history does.
+
+def windows_between(steps: Steps, first: int, last: int, scaler: Scaler, stride: int = 1) -> Windows:
+    """Every window whose targets all lie at steps `first` to `last` (exclusive) and were all observed.
+
+    Args:
+        stride: only windows that begin at multiples of it after `first`.
     """
-    if len(positions) and positions.min() < spec.past_days:
-        raise IndexError(f"a window at day {positions.min()} of the history cannot read the {spec.past_days} days before it")
-    days = pd.date_range(history.days[0], periods=len(history) + spec.horizon_days, freq="D")
-    features = calendar.day_features(days, history.series.region)
-    energy = scaler.scale(history.energy_mwh).astype(np.float32)
-    back = positions[:, None] - spec.past_days + np.arange(spec.past_days)
-    ahead = positions[:, None] + np.arange(spec.horizon_days)
-    past = np.concatenate([energy[back][..., None], features[back]], axis=-1)
-    return Inputs(torch.from_numpy(past), torch.from_numpy(features[ahead]))
+    horizon = steps.layout.horizon_steps
+    begins = np.arange(first, last - horizon + 1, stride)
+    begins = begins[begins >= steps.layout.past_steps]
+    invented = np.concatenate([[0], np.cumsum(steps.filled)])
+    positions = begins[invented[begins + horizon] == invented[begins]]
+    return Windows(steps, scaler.scale(steps.energy_mwh).astype(np.float32), positions)
 
 
-def windows_between(history: History, first: int, last: int, spec: WindowSpec, scaler: Scaler) -> Windows:
-    """Every window whose targets all lie at positions `first` to `last` (exclusive) and were all observed."""
-    begins = np.arange(max(first, spec.past_days), last - spec.horizon_days + 1)
-    ahead = begins[:, None] + np.arange(spec.horizon_days)
-    positions = begins[~history.filled[ahead].any(axis=1)]
-    ahead = positions[:, None] + np.arange(spec.horizon_days)
-    target = torch.from_numpy(scaler.scale(history.energy_mwh).astype(np.float32)[ahead])
-    return Windows(inputs_at(history, positions, spec, scaler), target, positions)
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """Training windows, and validation windows whose targets all come after every training target."""
-
-    train: Windows
-    validation: Windows
-    scaler: Scaler
-    spec: WindowSpec
-
-
-def split(history: History, spec: WindowSpec, validation_days: int) -> Split:
-    """Hold out the last `validation_days` days as targets; the scaler is fitted on the days before them.
+def require_trainable(history: History, past_days: int, horizon_days: int, validation_days: int) -> int:
+    """Where the days held out for validation begin.
 
     Raises:
         HistoryError: fewer than two horizons of training windows, or no validation window.
     """
+    needed = past_days + 3 * horizon_days + validation_days
     cut = len(history) - validation_days
-    needed = spec.past_days + 3 * spec.horizon_days + validation_days
-    if len(history) >= needed:
-        scaler = Scaler.fit(history.energy_mwh[:cut])
-        train = windows_between(history, 0, cut, spec, scaler)
-        validation = windows_between(history, cut, len(history), spec, scaler)
-        if len(train) and len(validation):
-            return Split(train, validation, scaler, spec)
+    if len(history) >= needed and len(whole_origins(history, cut, horizon_days)) and len(
+        whole_origins(history.before(cut), past_days, horizon_days)
+    ):
+        return cut
     holes = int(history.filled.sum())
     raise HistoryError(
         f"series {history.series.series_id} has {len(history)} complete days up to {history.days[-1]:%F} ({holes} of them filled), "
         f"too little history to train on: {needed} are needed",
         "choose a later --as-of or bring older readings",
     )
+
+
+def whole_origins(history: History, first: int, horizon_days: int) -> np.ndarray:
+    """Positions from `first` on whose next `horizon_days` days were all observed."""
+    begins = np.arange(first, len(history) - horizon_days + 1)
+    invented = np.concatenate([[0], np.cumsum(history.filled)])
+    whole: np.ndarray = begins[invented[begins + horizon_days] == invented[begins]]
+    return whole
+
+
+def _bridged(history: History) -> np.ndarray | None:
+    """Scaled temperatures [days, slots] float32 without holes: straight lines over time; None where none is known."""
+    if history.temperature_c is None:
+        return None
+    flat = history.temperature_c.ravel()
+    known = np.flatnonzero(np.isfinite(flat))
+    if not len(known):
+        return None
+    whole = np.interp(np.arange(len(flat)), known, flat[known])
+    scaled: np.ndarray = ((whole - MILD_C) / SPREAD_C).astype(np.float32).reshape(history.temperature_c.shape)
+    return scaled

@@ -1,32 +1,41 @@
-"""Model families, one file each. A new family is one new file and one line in MODELS.
-
-A family is a torch module that owns its `forward` and knows no trainer:
-
-    forward(inputs: Inputs, target: Tensor | None, forcing: float) -> Tensor [windows, horizon_days, quantiles], ascending
-    options(settings: ModelSettings) -> the keyword arguments to build it with, as they are written on its card
-
-`target` [windows, horizon_days] and `forcing` matter in training only; without them a forward pass sees nothing but its inputs.
-"""
+"""Model families, one file each. A new family is one new file and one line in MODELS."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-
+from forecasting.models.base import Forecaster
+from forecasting.models.past_weeks import PastWeeks
 from forecasting.models.seq2seq_attention import Seq2SeqAttention
-from forecasting.models.weekly_naive import WeeklyNaive
+from forecasting.settings import ModelSettings
+from forecasting.windows import Layout
 
-MODELS: Mapping[str, type[Seq2SeqAttention] | type[WeeklyNaive]] = {
-    "seq2seq_attention": Seq2SeqAttention,
-    "weekly_naive": WeeklyNaive,
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """How a model is made: its class, what is fixed for this family, and whether it is a baseline that others must beat."""
+
+    made_by: type[Forecaster]
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    baseline: bool = False
+
+    def options(self, settings: ModelSettings) -> dict[str, Any]:
+        """What to build it with, beside the layout, as written on its card."""
+        return {**self.made_by.options(settings), **self.fixed}
+
+
+MODELS: Mapping[str, Family] = {
+    "weekly_naive": Family(PastWeeks, {"weeks": 1}, baseline=True),
+    "same_weekday_mean": Family(PastWeeks, {"weeks": 4}, baseline=True),
+    "seq2seq_attention": Family(Seq2SeqAttention),
 }
 
 
-def build(family: str, **options: Any) -> torch.nn.Module:
+def build(family: str, layout: Layout, **options: Any) -> Forecaster:
     """A new, untrained model of a family.
 
     Raises:
         KeyError: no such family.
         TypeError: options that it does not take.
     """
-    return MODELS[family](**options)
+    return MODELS[family].made_by(layout, **options)

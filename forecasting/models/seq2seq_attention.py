@@ -5,10 +5,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from forecasting.calendar import FEATURES
-from forecasting.domain import QUANTILES
+from forecasting.domain import LEVELS
+from forecasting.models.base import MIDDLE, ascending
+from forecasting.models.network import Network
 from forecasting.settings import ModelSettings
-from forecasting.windows import Inputs
+from forecasting.windows import Inputs, Layout
 
 
 class MultiplicativeAttention(nn.Module):
@@ -38,11 +39,10 @@ class AdditiveAttention(nn.Module):
         return torch.softmax(self.score(energy).squeeze(-1), dim=-1)
 
 
-class Seq2SeqAttention(nn.Module):
-    """Reads `past` day by day, then writes one day at a time from the day before it, the calendar and an attended context.
+class Seq2SeqAttention(Network):
+    """Reads `past` step by step, then writes one step at a time from the step before it, the calendar and an attended context.
 
     Args:
-        features: calendar features a day.
         hidden: width of the recurrent state.
         cell: recurrent cell.
         attention: how encoder states are scored.
@@ -51,42 +51,40 @@ class Seq2SeqAttention(nn.Module):
 
     def __init__(
         self,
-        features: int,
+        layout: Layout,
         hidden: int,
         cell: Literal["gru", "lstm"],
         attention: Literal["additive", "multiplicative"],
         dropout: float,
     ) -> None:
-        super().__init__()
+        super().__init__(layout)
         kind = {"gru": nn.GRU, "lstm": nn.LSTM}[cell]
-        self.encoder = kind(1 + features, hidden, batch_first=True)
-        self.decoder = kind(1 + features + hidden, hidden, batch_first=True)
+        self.encoder = kind(layout.past_width, hidden, batch_first=True)
+        self.decoder = kind(1 + layout.future_width + hidden, hidden, batch_first=True)
         self.attention = {"additive": AdditiveAttention, "multiplicative": MultiplicativeAttention}[attention](hidden)
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(2 * hidden + features, len(QUANTILES))
+        self.head = nn.Linear(2 * hidden + layout.future_width, len(LEVELS))
 
-    @staticmethod
-    def options(settings: ModelSettings) -> dict[str, Any]:
-        """What to build it with."""
-        own = ("hidden", "cell", "attention", "dropout")
-        return {"features": len(FEATURES), **{name: getattr(settings, name) for name in own}}
+    @classmethod
+    def options(cls, settings: ModelSettings) -> dict[str, Any]:
+        return {name: getattr(settings, name) for name in ("hidden", "cell", "attention", "dropout")}
 
     def forward(self, inputs: Inputs, target: Tensor | None = None, forcing: float = 0.0) -> Tensor:
-        """Quantiles of every target day.
+        """Quantiles of every target step.
 
         Args:
-            inputs: past [B, L, 1 + F], future [B, H, F].
+            inputs: past [B, L, past_width], future [B, H, future_width].
             target: true values [B, H], needed when `forcing` > 0.
-            forcing: chance, for each window and step, that the decoder is fed the true value of the day before instead of its
+            forcing: chance, for each window and step, that the decoder is fed the true value of the step before instead of its
                 own median (teacher forcing, Williams and Zipser 1989).
 
         Returns:
-            [B, H, quantiles], ascending along the last axis.
+            [B, H, LEVELS], ascending along the last axis.
         """
         return self.decode(inputs, target, forcing)[0]
 
     def attention_map(self, inputs: Inputs) -> Tensor:
-        """How much each target day looked at each past day: [B, H, L]."""
+        """How much each target step looked at each past step: [B, H, L]."""
         return self.decode(inputs, None, 0.0)[1]
 
     def decode(self, inputs: Inputs, target: Tensor | None, forcing: float) -> tuple[Tensor, Tensor]:
@@ -103,17 +101,8 @@ class Seq2SeqAttention(nn.Module):
             quantiles = ascending(self.head(self.dropout(torch.cat([query, context, known], dim=-1))))  # [B, Q]
             outputs.append(quantiles)
             weights.append(weight)
-            previous = quantiles[:, len(QUANTILES) // 2]
+            previous = quantiles[:, MIDDLE]
             if target is not None and forcing > 0:
                 forced = torch.rand_like(previous) < forcing
                 previous = torch.where(forced, target[:, step], previous)
         return torch.stack(outputs, dim=1), torch.stack(weights, dim=1)
-
-
-def ascending(raw: Tensor) -> Tensor:
-    """[..., Q] free numbers to [..., Q] ascending ones: the middle is kept, the others lie positive steps away from it."""
-    middle = raw.shape[-1] // 2
-    centre = raw[..., middle : middle + 1]
-    below = centre - nn.functional.softplus(raw[..., :middle]).flip(-1).cumsum(-1).flip(-1)
-    above = centre + nn.functional.softplus(raw[..., middle + 1 :]).cumsum(-1)
-    return torch.cat([below, centre, above], dim=-1)
