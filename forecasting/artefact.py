@@ -54,7 +54,10 @@ def pack(model: FittedModel, options: dict[str, Any], provenance: dict[str, Any]
         "calibration": model.calibration.factors,
         "provenance": provenance,
     }
-    return Artefact(save(model.forecaster.state_dict()), json.dumps(card, indent=2, allow_nan=False).encode())
+    return Artefact(
+        save({name: value.contiguous() for name, value in model.forecaster.state_dict().items()}),
+        json.dumps(card, indent=2, allow_nan=False).encode(),
+    )
 
 
 def unpack(artefact: Artefact, weights_sha256: str, card_sha256: str) -> FittedModel:

@@ -56,7 +56,9 @@ class Calibration:
     def applied(self, forecast: Forecast) -> Forecast:
         """The forecast with its bands widened, still ascending; the mean stays, since a wider band says nothing of it."""
         median = forecast.median[..., None]
-        factors = np.repeat(np.array(self.factors), -(-forecast.mean.shape[1] // len(self.factors)), axis=0)[: forecast.mean.shape[1]]
+        factors = np.repeat(np.array(self.factors), -(-forecast.mean.shape[1] // len(self.factors)), axis=0)[
+            : forecast.mean.shape[1]
+        ]
         spread = (forecast.quantiles - median) * factors
         spread[..., MIDDLE:] = np.maximum.accumulate(spread[..., MIDDLE:], axis=-1)
         spread[..., : MIDDLE + 1] = np.minimum.accumulate(spread[..., MIDDLE::-1], axis=-1)[..., ::-1]

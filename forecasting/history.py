@@ -53,7 +53,7 @@ class History:
     @property
     def slots(self) -> int:
         """Slots of the local clock a day."""
-        return self.demand_mwh.shape[1]
+        return int(self.demand_mwh.shape[1])
 
     @property
     def origin(self) -> datetime:
@@ -126,7 +126,7 @@ def clock_history(readings: pd.DataFrame, series: Series, temperature: pd.DataFr
     weights = calendar.clock_weights(days, series.zone, series.interval)
     place = np.asarray((shown - days[0]) // pd.Timedelta(days=1), dtype=np.int64) * weights.shape[1] + slots
     count = np.bincount(place, minlength=weights.size).reshape(weights.shape)
-    complete = (count == weights).all(axis=1)
+    complete = np.asarray((count == weights).all(axis=1))
     if not complete.any():
         raise HistoryError(
             f"series {series.series_id} has no complete local day among its {len(readings)} readings",
@@ -141,7 +141,7 @@ def clock_history(readings: pd.DataFrame, series: Series, temperature: pd.DataFr
         days[kept],
         _laid_out(place, whole["value"].to_numpy(dtype=float), weights)[kept],
         weights[kept],
-        (np.bincount(place, invented, weights.size).reshape(weights.shape) > 0).any(axis=1)[kept],
+        np.asarray((np.bincount(place, invented, weights.size).reshape(weights.shape) > 0).any(axis=1))[kept],
     )
     if temperature is None or temperature.empty:
         return history
@@ -160,10 +160,12 @@ def clock_temperature(temperature: pd.DataFrame, series: Series, days: pd.Dateti
     """
     start, end = calendar.day_start(days[0].date(), series.zone), calendar.day_bounds(days[-1].date(), series.zone)[1]
     anchor = calendar.grid_anchor(series.zone, series.interval)
-    grid = pd.date_range(anchor - ((anchor - start) // series.interval) * series.interval, end, freq=series.interval, inclusive="left")
+    grid = pd.date_range(
+        anchor - ((anchor - start) // series.interval) * series.interval, end, freq=series.interval, inclusive="left"
+    )
     known = pd.Series(temperature["value"].to_numpy(dtype=float), pd.DatetimeIndex(temperature["interval_start"]).as_unit("us"))
     known = known.dropna().sort_index()
-    at, wanted = known.index.as_unit("us").asi8, grid.as_unit("us").asi8
+    at, wanted = pd.DatetimeIndex(known.index).as_unit("us").asi8, grid.as_unit("us").asi8
     value = np.interp(wanted, at, known.to_numpy())
     after = np.searchsorted(at, wanted)
     before = np.searchsorted(at, wanted, side="right") - 1

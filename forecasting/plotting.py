@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from forecasting.domain import Series
 from forecasting.history import History
-from forecasting.training import Epoch
+from forecasting.models.base import Epoch
 
 CONTEXT_DAYS = 42
 ACTUAL, MODEL, NAIVE = "#333333", "#0b6fa4", "#c2410c"

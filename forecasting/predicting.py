@@ -89,6 +89,19 @@ def score(model: FittedModel, history: History, origins: np.ndarray, mase_scale_
     )
 
 
+def losses_by_day(model: FittedModel, history: History, origins: np.ndarray) -> np.ndarray:
+    """Pinball loss of each target day in MWh, mean over the published quantiles and the origins that forecast it: [days]."""
+    layout = model.forecaster.layout
+    actual = actual_mwh(history, origins, layout.resolution, layout.horizon_steps)
+    gap = actual[..., None] - published_quantiles(model.forecast(history, origins))
+    levels = np.array(QUANTILES)
+    loss = np.maximum(levels * gap, (levels - 1) * gap).mean(axis=-1).ravel()
+    day = (origins[:, None] + np.arange(layout.horizon_steps) // layout.per_day).ravel() - origins[0]
+    count = np.bincount(day)
+    by_day: np.ndarray = np.bincount(day, loss)[count > 0] / count[count > 0]
+    return by_day
+
+
 def forecast_frame(model: FittedModel, history: History) -> pd.DataFrame:
     """The forecast of the days after the last one known, of a model of daily resolution.
 

@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from forecasting.artefact import CARD, WEIGHTS, Artefact
 from forecasting.errors import RegistryError
-from forecasting.training import Epoch
+from forecasting.models.base import Epoch
 
 # A tracking server that is down must not hold a run up for minutes; and nothing is reported to anybody.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -25,7 +25,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 
 if TYPE_CHECKING:
@@ -37,19 +37,30 @@ KEY_TAG = "fortnight.retrain_key"
 
 
 @dataclass(frozen=True)
-class Training:
-    """All that one retrain leaves in MLflow."""
+class Trained:
+    """A model that a retrain fitted, and what its own run shows."""
+
+    family: str
+    artefact: Artefact
+    params: Mapping[str, object]
+    metrics: Mapping[str, float]
+    epochs: Sequence[Epoch]
+    figures: Mapping[str, "Figure"]
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """All that one retrain leaves in MLflow: a parent run, and below it a run and a version for each model."""
 
     model_name: str
     experiment: str
     run_name: str
     retrain_key: str
-    artefact: Artefact
+    tags: Mapping[str, str]
     params: Mapping[str, object]
     metrics: Mapping[str, float]
-    epochs: Sequence[Epoch]
-    tags: Mapping[str, str]
     figures: Mapping[str, "Figure"]
+    models: Sequence[Trained]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,40 +95,60 @@ class Registry:
         where = "in the state folder" if self.is_local else self.tracking_uri.rsplit("@", 1)[-1]
         return f"{where}, {models} registered models"
 
-    def register(self, training: Training) -> Registered:
-        """Log a finished training as a run and register its model as a new version.
+    def register(self, retraining: Retraining) -> dict[str, Registered]:
+        """Log a finished retrain and register its models as new versions, by family.
 
-        Whatever an earlier, interrupted attempt at the same retrain left is removed first: a retrain leaves one run, or none.
+        Whatever an earlier, interrupted attempt at the same retrain left is removed first: a retrain leaves one parent run, or
+        none.
         """
         with _explained(self.tracking_uri):
-            experiment_id = self._experiment(training.experiment)
-            self._discard(experiment_id, training.model_name, training.retrain_key)
-            tags = {**training.tags, KEY_TAG: training.retrain_key}
-            run = self.client.create_run(experiment_id, tags=tags, run_name=training.run_name)
-            run_id = run.info.run_id
-            stamp = run.info.start_time
-            points = [
-                Metric(f"loss.{name}", value, stamp, epoch.number)
-                for epoch in training.epochs
-                for name, value in (("train", epoch.train), ("validation", epoch.validation))
-            ]
-            finals = [Metric(name, value, stamp, 0) for name, value in training.metrics.items()]
-            params = [Param(name, str(value)) for name, value in training.params.items()]
-            self.client.log_batch(run_id, metrics=points + finals, params=params)
-            with tempfile.TemporaryDirectory() as folder:
-                for name, content in ((WEIGHTS, training.artefact.weights), (CARD, training.artefact.card)):
-                    path = Path(folder) / name
-                    path.write_bytes(content)
-                    self.client.log_artifact(run_id, str(path), FOLDER)
-            for name, figure in training.figures.items():
-                self.client.log_figure(run_id, figure, name)
-            source = f"{run.info.artifact_uri}/{FOLDER}"
-            self._ensure_model(training.model_name)
-            version = self.client.create_model_version(
-                training.model_name, source, run_id, tags={KEY_TAG: training.retrain_key, **training.tags}
-            )
-            self.client.set_terminated(run_id)
-        return Registered(run_id, int(version.version))
+            experiment_id = self._experiment(retraining.experiment)
+            self._discard(experiment_id, retraining.model_name, retraining.retrain_key)
+            self._ensure_model(retraining.model_name)
+            tags = {**retraining.tags, KEY_TAG: retraining.retrain_key}
+            parent = self.client.create_run(experiment_id, tags=tags, run_name=retraining.run_name)
+            found = {
+                each.family: self._register(retraining, each, experiment_id, parent.info.run_id, tags) for each in retraining.models
+            }
+            self._log(parent, retraining.params, retraining.metrics, retraining.figures)
+            self.client.set_terminated(parent.info.run_id)
+        return found
+
+    def _register(
+        self, retraining: Retraining, model: Trained, experiment_id: str, parent_id: str, tags: Mapping[str, str]
+    ) -> Registered:
+        own = {**tags, "family": model.family, "mlflow.parentRunId": parent_id}
+        run = self.client.create_run(experiment_id, tags=own, run_name=f"{retraining.run_name} {model.family}")
+        points = [
+            Metric(f"loss.{name}", value, run.info.start_time, epoch.number)
+            for epoch in model.epochs
+            for name, value in (("train", epoch.train), ("validation", epoch.validation))
+        ]
+        self._log(run, model.params, model.metrics, model.figures, points)
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in ((WEIGHTS, model.artefact.weights), (CARD, model.artefact.card)):
+                path = Path(folder) / name
+                path.write_bytes(content)
+                self.client.log_artifact(run.info.run_id, str(path), FOLDER)
+        source = f"{run.info.artifact_uri}/{FOLDER}"
+        shown = {**retraining.tags, "family": model.family, KEY_TAG: retraining.retrain_key}
+        version = self.client.create_model_version(retraining.model_name, source, run.info.run_id, tags=shown)
+        self.client.set_terminated(run.info.run_id)
+        return Registered(run.info.run_id, int(version.version))
+
+    def _log(
+        self,
+        run: Run,
+        params: Mapping[str, object],
+        metrics: Mapping[str, float],
+        figures: Mapping[str, "Figure"],
+        points: Sequence[Metric] = (),
+    ) -> None:
+        finals = [Metric(name, value, run.info.start_time, 0) for name, value in metrics.items()]
+        told = [Param(name, str(value)) for name, value in params.items()]
+        self.client.log_batch(run.info.run_id, metrics=[*points, *finals], params=told)
+        for name, figure in figures.items():
+            self.client.log_figure(run.info.run_id, figure, name)
 
     def describe(self, model_name: str, version: int, run_id: str, election: str) -> None:
         """Write the outcome of the election where a modeller will look for it."""

@@ -151,7 +151,9 @@ class Steps:
         """
         layout = self.layout
         if len(positions) and positions.min() < layout.past_steps:
-            raise IndexError(f"a window at step {positions.min()} of the history cannot read the {layout.past_steps} steps before it")
+            raise IndexError(
+                f"a window at step {positions.min()} of the history cannot read the {layout.past_steps} steps before it"
+            )
         back = positions[:, None] - layout.past_steps + np.arange(layout.past_steps)
         ahead = positions[:, None] + np.arange(layout.horizon_steps)
         past, future = [scaled[back][..., None], self.known[back]], [self.known[ahead]]
@@ -226,8 +228,10 @@ def require_trainable(history: History, past_days: int, horizon_days: int, valid
     """
     needed = past_days + 3 * horizon_days + validation_days
     cut = len(history) - validation_days
-    if len(history) >= needed and len(whole_origins(history, cut, horizon_days)) and len(
-        whole_origins(history.before(cut), past_days, horizon_days)
+    if (
+        len(history) >= needed
+        and len(whole_origins(history, cut, horizon_days))
+        and len(whole_origins(history.before(cut), past_days, horizon_days))
     ):
         return cut
     holes = int(history.filled.sum())

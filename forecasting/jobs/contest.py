@@ -1,56 +1,62 @@
-"""The contest after a training: candidate, reigning champion and weekly naive on the same validation windows."""
+"""The contest after a training: every candidate and the reigning champion, from the same recent origins."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
+
 from forecasting import metrics
-from forecasting.choosing import Election, elect
-from forecasting.domain import DAILY
+from forecasting.choosing import Election, Entrant, elect
+from forecasting.domain import Resolution
 from forecasting.errors import RegistryError
 from forecasting.history import History
 from forecasting.jobs.champion import load, reigning
-from forecasting.models.weekly_naive import WeeklyNaive
-from forecasting.predicting import FittedModel, Score, score
+from forecasting.models import MODELS
+from forecasting.predicting import FittedModel, Score, losses_by_day, score
 from forecasting.service import Service
 from forecasting.store.versions import ModelVersion
-from forecasting.windows import Split
 
 logger = logging.getLogger(__name__)
+CHAMPION, WEEKLY_NAIVE = "champion", "weekly_naive"
 
 
 @dataclass(frozen=True)
 class Contest:
-    """All that were scored on the same validation windows, and the outcome."""
+    """Scores by family, and of the champion; and the outcome."""
 
-    scores: dict[str, Score]
+    scores: Mapping[str, Score]
     champion: ModelVersion | None
     election: Election
 
 
-def weekly_naive(parts: Split) -> FittedModel:
-    """The baseline, with bands from its errors on the training windows."""
-    return FittedModel("weekly_naive", WeeklyNaive(parts.spec.horizon_days).fit(parts.train), parts.spec, parts.scaler)
-
-
-def hold_contest(service: Service, candidate: FittedModel, history: History, parts: Split, as_of: datetime) -> Contest:
-    """Score the candidate, the reigning champion and weekly naive on the same windows, bands as each was trained."""
-    scale = metrics.seasonal_scale(history.energy_mwh[: -service.settings.training.validation_days])
-    scores = {
-        name: score(model, history, parts.validation, scale)
-        for name, model in (("candidate", candidate), ("weekly_naive", weekly_naive(parts)))
+def hold_contest(
+    service: Service,
+    candidates: Mapping[str, FittedModel],
+    history: History,
+    origins: np.ndarray,
+    resolution: Resolution,
+    as_of: datetime,
+) -> Contest:
+    """Score all from the same origins, which none has learnt from, bands as each was trained."""
+    scale = metrics.seasonal_scale(history.before(int(origins[0])).energy_mwh)
+    entrants = {
+        name: Entrant(name, losses_by_day(model, history, origins), MODELS[name].baseline) for name, model in candidates.items()
     }
-    champion = reigning(service, history.series, DAILY, as_of)
+    scores = {name: score(model, history, origins, scale) for name, model in candidates.items()}
+    champion = reigning(service, history.series, resolution, as_of)
     if champion is None:
-        return Contest(scores, None, elect(scores["candidate"], None))
+        return Contest(scores, None, elect(entrants, None))
+    layout = next(iter(candidates.values())).forecaster.layout
     try:
-        model = load(service, champion)
+        model = load(service, champion).uncalibrated()
     except RegistryError as error:
         logger.warning("champion version %s cannot be used: %s", champion.version, error)
         reason = f"champion version {champion.version} cannot be used ({error.problem})"
-        return Contest(scores, None, elect(scores["candidate"], None, reason))
-    if model.spec.horizon_days != parts.spec.horizon_days:
-        reason = f"champion version {champion.version} forecasts {model.spec.horizon_days} days"
-        return Contest(scores, None, elect(scores["candidate"], None, reason))
-    scores["champion"] = score(model.uncalibrated(), history, parts.validation, scale)
-    return Contest(scores, champion, elect(scores["candidate"], scores["champion"]))
+        return Contest(scores, None, elect(entrants, None, reason))
+    if model.forecaster.layout.horizon_steps != layout.horizon_steps:
+        reason = f"champion version {champion.version} forecasts {model.forecaster.layout.horizon_days} days"
+        return Contest(scores, None, elect(entrants, None, reason))
+    scores[CHAMPION] = score(model, history, origins, scale)
+    return Contest(scores, champion, elect(entrants, Entrant(champion.family, losses_by_day(model, history, origins))))

@@ -1,12 +1,19 @@
 """What every step knows of a series at a moment."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+import pandas as pd
+
 from forecasting import calendar
-from forecasting.domain import Series
+from forecasting.domain import Quantity, Series
 from forecasting.errors import HistoryError
-from forecasting.history import History, daily_history
-from forecasting.service import Service
+from forecasting.history import History, clock_history, clock_temperature
+from forecasting.service import Service, demand_series, temperature_series
+from forecasting.settings import SeriesSettings
+
+HORIZON_DAYS = 14
+"""How far ahead a weather forecast is read."""
 
 
 def beginning(series: Series, as_of: datetime, history_days: int) -> datetime:
@@ -14,13 +21,15 @@ def beginning(series: Series, as_of: datetime, history_days: int) -> datetime:
     return calendar.day_start(as_of.astimezone(series.zone).date() - timedelta(days=history_days), series.zone)
 
 
-def known_history(service: Service, series: Series, as_of: datetime) -> History:
-    """The daily history of a registered series as it was known at `as_of`.
+def known_history(service: Service, given: SeriesSettings, as_of: datetime) -> History:
+    """The history of a registered series as it was known at `as_of`, with the temperatures beside it and the newest weather
+    forecast for the days to come.
 
     Raises:
         HistoryError: nothing was known by then, or no complete day.
     """
-    readings = service.store.readings.as_of(series, as_of, beginning(series, as_of, service.settings.ingest.history_days))
+    series, since = demand_series(given), beginning(demand_series(given), as_of, service.settings.ingest.history_days)
+    readings = service.store.readings.as_of(series, as_of, since)
     if readings.empty:
         newest = service.store.readings.newest(series, as_of)
         if newest is not None:
@@ -32,4 +41,18 @@ def known_history(service: Service, series: Series, as_of: datetime) -> History:
             f"series {series.series_id} has no readings known at {as_of:%F %H:%M}Z",
             "choose a later --as-of, or ingest first: fortnight ingest",
         )
-    return daily_history(readings, series)
+    temperature = series.companion(Quantity.TEMPERATURE) if given.weather is None else temperature_series(given)
+    measured = _stored(service, temperature, as_of, since)
+    history = clock_history(readings, series, measured)
+    outlook = _stored(service, temperature.companion(Quantity.TEMPERATURE_FORECAST), as_of, history.origin)
+    if history.temperature_c is None or outlook is None or outlook.empty:
+        return history
+    coming = pd.date_range(history.days[-1] + pd.Timedelta(days=1), periods=HORIZON_DAYS, freq="D")
+    return replace(history, outlooks_c={len(history): clock_temperature(outlook, series, coming)})
+
+
+def _stored(service: Service, series: Series, as_of: datetime, since: datetime) -> pd.DataFrame | None:
+    """Readings of a companion; None where it was never ingested."""
+    if service.store.readings.series(series.series_id) is None:
+        return None
+    return service.store.readings.as_of(series, as_of, since)

@@ -51,22 +51,23 @@ def publish(service: Service, given: SeriesSettings, as_of: datetime, progress: 
         PublishError: the forecast is not fit to be seen.
     """
     series = demand_series(given)
-    history = known_history(service, series, as_of)
+    history = known_history(service, given, as_of)
     version = reigning(service, series, DAILY, as_of)
     if version is None:
         raise RegistryError(f"series {series.series_id} had no champion at {as_of:%F %H:%M}Z", "train one first: fortnight retrain")
     progress("publishing", 0, 1)
     model = load(service, version)
-    require_recent(history, as_of, model.spec.past_days, model.spec.horizon_days)
+    layout = model.forecaster.layout
+    require_recent(history, as_of, layout.past_days, layout.horizon_days)
     forecast = forecast_frame(model, history)
     issue = NewIssue(
         version=version,
         origin=history.origin,
-        inputs_start=history.start_of(-model.spec.past_days),
+        inputs_start=history.start_of(-layout.past_days),
         readings_as_of=as_of,
         history_sha256=history.fingerprint,
         unit=series.unit,
-        leads=model.spec.horizon_days,
+        leads=layout.horizon_days,
     )
     published = service.store.forecasts.publish(forecast, issue)
     figure = plotting.forecast_picture(history, forecast, f"{version.model_name} version {version.version}")

@@ -1,44 +1,47 @@
-"""Retrain: fit a candidate on what is known, register it, and let it stand against the champion."""
+"""Retrain: fit every candidate on what is known, register them, and let the best stand against the champion."""
 
 import hashlib
 import json
 import logging
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+
 from forecasting import calendar
-from forecasting.artefact import Artefact, pack
-from forecasting.choosing import Election
-from forecasting.domain import DAILY
-from forecasting.errors import TrainingError
+from forecasting.artefact import pack
+from forecasting.domain import DAILY, Information
+from forecasting.errors import SettingsError, TrainingError
 from forecasting.history import History, require_recent
 from forecasting.jobs import Progress, record, silent
 from forecasting.jobs.contest import Contest, hold_contest
 from forecasting.jobs.history import known_history
 from forecasting.models import MODELS, build
+from forecasting.models.base import Epoch
 from forecasting.predicting import FittedModel
-from forecasting.registry import Training
-from forecasting.service import Service, demand_series
+from forecasting.registry import Retraining, Trained
+from forecasting.service import Service
 from forecasting.settings import SeriesSettings
 from forecasting.store.versions import ModelVersion, NewVersion
-from forecasting.training import Epoch, repeatable, train
-from forecasting.windows import Split, WindowSpec, split
+from forecasting.training import repeatable
+from forecasting.windows import Layout, require_trainable, whole_origins
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class RetrainReport:
-    """The version that stands for this history. `trained` is False where it had been trained before."""
+    """The version that stood for election for this history. `trained` is False where it had been trained before."""
 
     version: ModelVersion
     trained: bool
 
     def __str__(self) -> str:
-        name = f"{self.version.model_name} version {self.version.version}"
+        name = f"{self.version.model_name} version {self.version.version} ({self.version.family})"
         return f"{name} trained; {self.version.reason}" if self.trained else f"{name} had been trained before on the same readings"
 
 
@@ -58,23 +61,39 @@ def retrain(service: Service, given: SeriesSettings, as_of: datetime, progress: 
     Raises:
         HistoryError: too little, too old or too broken a history.
         RegistryError: MLflow does not answer.
+        TrainingError: no candidate could be fitted.
     """
-    settings, series = service.settings, demand_series(given)
-    spec = WindowSpec(settings.model.past_days, settings.model.horizon_days)
-    history = known_history(service, series, as_of)
-    require_recent(history, as_of, spec.past_days, spec.horizon_days)
-    parts = split(history, spec, settings.training.validation_days)
+    settings = service.settings
+    _require_known(settings.model.candidates)
+    layout = daily_layout(service)
+    history = known_history(service, given, as_of)
+    require_recent(history, as_of, layout.past_days, layout.horizon_days)
+    until = require_trainable(history, layout.past_days, layout.horizon_days, settings.training.validation_days)
     key = retrain_key(service, history)
     version = service.store.versions.by_retrain_key(key)
     trained = version is None
     if version is None:
-        candidate = _fit(service, parts, progress)
-        contest = hold_contest(service, candidate.model, history, parts, as_of)
-        version = _register(service, history, parts, candidate, contest, as_of, key)
+        origins = whole_origins(history, until, layout.horizon_days)
+        candidates = _fit_all(service, history, layout, until, origins, progress)
+        raw = {name: candidate.model.uncalibrated() for name, candidate in candidates.items()}
+        contest = hold_contest(service, raw, history, origins, layout.resolution, as_of)
+        version = _register(service, history, origins, candidates, contest, as_of, key)
     _settle(service, version)
     report = RetrainReport(version, trained)
-    logger.info("%s: %s", series.series_id, report)
+    logger.info("%s: %s", history.series.series_id, report)
     return report
+
+
+def _require_known(candidates: Sequence[str]) -> None:
+    for name in candidates:
+        if name not in MODELS:
+            raise SettingsError(f"setting model.candidates: no model family {name!r}", f"use some of {', '.join(MODELS)}")
+
+
+def daily_layout(service: Service) -> Layout:
+    """What the candidates of the settings read and write."""
+    model = service.settings.model
+    return Layout(DAILY, 1, model.past_days, model.horizon_days, Information(model.information), model.temperature)
 
 
 def retrain_key(service: Service, history: History) -> str:
@@ -89,53 +108,109 @@ def retrain_key(service: Service, history: History) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
-def _fit(service: Service, parts: Split, progress: Progress) -> Candidate:
-    model, training = service.settings.model, service.settings.training
-    options = MODELS[model.family].options(model)
+def _fit_all(
+    service: Service, history: History, layout: Layout, until: int, origins: np.ndarray, progress: Progress
+) -> dict[str, Candidate]:
+    """Every candidate that can be fitted, by family; one that cannot is left out with a warning."""
+    fitted: dict[str, Candidate] = {}
+    for family in service.settings.model.candidates:
+        try:
+            fitted[family] = _fit(service, family, history, layout, until, origins, progress)
+        except TrainingError as error:
+            logger.warning("%s: %s left out: %s", history.series.series_id, family, error)
+            failure = error
+    if not fitted:
+        raise failure
+    return fitted
+
+
+def _fit(
+    service: Service, family: str, history: History, layout: Layout, until: int, origins: np.ndarray, progress: Progress
+) -> Candidate:
+    training = service.settings.training
+    options = MODELS[family].options(service.settings.model)
     epochs: list[Epoch] = []
 
     def report(epoch: Epoch) -> None:
         epochs.append(epoch)
-        progress("training", epoch.number, epoch.epochs)
+        progress(f"training {family}", epoch.number, epoch.epochs)
 
+    progress(f"training {family}", 0, 1)
     started = time.perf_counter()
     with repeatable(training.seed):
-        network = build(model.family, **options)
-        train(network, parts.train, parts.validation, training, report)
-    if not math.isfinite(epochs[-1].validation):
+        forecaster = build(family, layout, **options)
+        forecaster.learn(history, until, training, report)
+    progress(f"training {family}", epochs[-1].epochs if epochs else 1, epochs[-1].epochs if epochs else 1)
+    if epochs and not math.isfinite(epochs[-1].validation):
         raise TrainingError(
-            f"training diverged: the loss is {epochs[-1].validation} after {len(epochs)} epochs",
+            f"training of {family} diverged: the loss is {epochs[-1].validation} after {len(epochs)} epochs",
             "lower learning_rate in [training]",
         )
-    fitted = FittedModel(model.family, network, parts.spec, parts.scaler)
-    return Candidate(fitted, options, epochs, time.perf_counter() - started)
+    model = FittedModel.raw(family, forecaster).calibrated(history, origins)
+    return Candidate(model, options, epochs, time.perf_counter() - started)
 
 
 def _register(
-    service: Service, history: History, parts: Split, candidate: Candidate, contest: Contest, as_of: datetime, key: str
+    service: Service,
+    history: History,
+    origins: np.ndarray,
+    candidates: dict[str, Candidate],
+    contest: Contest,
+    as_of: datetime,
+    key: str,
 ) -> ModelVersion:
-    """MLflow first, then Postgres: a version that Postgres does not know does not exist, and the next attempt removes it."""
-    model = candidate.model.calibrated(history, parts.validation)
-    facts = record.facts(service, history, parts, as_of)
-    artefact = pack(model, candidate.options, facts)
     series = history.series
-    training = Training(
+    facts = record.facts(service, history, origins, as_of)
+    artefacts = {
+        name: pack(each.model, each.options, {**facts, "seed": service.settings.training.seed}) for name, each in candidates.items()
+    }
+    retraining = Retraining(
         model_name=f"fortnight-{series.series_id}-{DAILY}",
         experiment=f"fortnight/{series.series_id}/{DAILY}",
-        run_name=f"{facts['last_day']} {model.family}",
+        run_name=f"{facts['last_day']}",
         retrain_key=key,
-        artefact=artefact,
-        params={**service.settings.model.model_dump(), **service.settings.training.model_dump(), **facts},
-        metrics=record.metrics(contest, candidate.seconds),
-        epochs=candidate.epochs,
-        tags=record.tags(service, series, model.family, as_of),
-        figures=record.figures(history, parts, candidate.epochs, model),
+        tags=record.tags(service, series, as_of),
+        params={**service.settings.training.model_dump(), **facts},
+        metrics=record.contest_metrics(contest),
+        figures=record.contest_figures(history, origins, {name: each.model for name, each in candidates.items()}, contest),
+        models=[
+            Trained(
+                family=name,
+                artefact=artefacts[name],
+                params={**each.options, **record.layout_params(each.model), "seed": service.settings.training.seed},
+                metrics=record.metrics(contest, name, each.seconds),
+                epochs=each.epochs,
+                figures=record.figures(history, origins, each.epochs, each.model, candidates["weekly_naive"].model),
+            )
+            for name, each in candidates.items()
+        ],
     )
-    registered = service.registry.register(training)
-    return service.store.versions.add(
-        _new_version(service, history, training, artefact, contest.election, as_of, registered.version, registered.run_id),
-        record.score_rows(history, parts, contest, registered.version),
-    )
+    registered = service.registry.register(retraining)
+    election = contest.election
+    versions = [
+        NewVersion(
+            series_key=service.store.readings.key(series),
+            resolution=DAILY,
+            retrain_key=key,
+            as_of=as_of,
+            model_name=retraining.model_name,
+            version=registered[name].version,
+            family=name,
+            information=each.model.forecaster.layout.information,
+            mlflow_run_id=registered[name].run_id,
+            weights_sha256=artefacts[name].weights_sha256,
+            card_sha256=artefacts[name].card_sha256,
+            history_sha256=history.fingerprint,
+            history_start=history.start_of(0),
+            history_end=history.origin,
+            git_sha=service.git_sha,
+            contender=name == election.contender,
+            reason=election.reason if name == election.contender else f"not the contender; {election.reason}",
+        )
+        for name, each in candidates.items()
+    ]
+    scores = record.score_rows(history, origins, contest, registered)
+    return service.store.versions.add(versions, scores, election.reason if election.promoted else None)
 
 
 def _settle(service: Service, version: ModelVersion) -> None:
@@ -146,36 +221,6 @@ def _settle(service: Service, version: ModelVersion) -> None:
     newest = service.store.versions.champion(
         version.series_key, version.resolution, datetime.max.replace(tzinfo=version.as_of.tzinfo)
     )
-    if version.promoted and newest is not None and newest.version == version.version:
+    if newest is not None and newest.version == version.version:
         service.registry.move_champion(version.model_name, version.version)
     service.store.versions.settle_alias(version)
-
-
-def _new_version(
-    service: Service,
-    history: History,
-    training: Training,
-    artefact: Artefact,
-    election: Election,
-    as_of: datetime,
-    version: int,
-    run_id: str,
-) -> NewVersion:
-    return NewVersion(
-        series_key=service.store.readings.key(history.series),
-        resolution=DAILY,
-        retrain_key=training.retrain_key,
-        as_of=as_of,
-        model_name=training.model_name,
-        version=version,
-        family=service.settings.model.family,
-        mlflow_run_id=run_id,
-        weights_sha256=artefact.weights_sha256,
-        card_sha256=artefact.card_sha256,
-        history_sha256=history.fingerprint,
-        history_start=history.start_of(0),
-        history_end=history.origin,
-        git_sha=service.git_sha,
-        promoted=election.promoted,
-        reason=election.reason,
-    )

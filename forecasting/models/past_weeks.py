@@ -35,7 +35,7 @@ class PastWeeks(Forecaster):
         offsets[:, MIDDLE] = 0
         offsets[:, :MIDDLE] = offsets[:, :MIDDLE].clip(max=0)
         offsets[:, MIDDLE:] = offsets[:, MIDDLE:].clip(min=0)
-        self.offsets_mwh = torch.from_numpy(offsets)
+        self.offsets_mwh = torch.from_numpy(offsets.copy())
 
     def forecast(self, history: History, positions: np.ndarray) -> Forecast:
         steps = Steps.of(history, self.layout)

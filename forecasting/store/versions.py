@@ -1,20 +1,22 @@
 """Registered model versions: their digests, their validation losses, and who is champion."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
 from psycopg.rows import class_row, dict_row
 
-from forecasting.domain import Resolution
+from forecasting.domain import Information, Resolution
 from forecasting.store.database import Connection, statement
+
+PromotionKind = Literal["elected", "by hand", "rollback"]
 
 
 @dataclass(frozen=True, slots=True)
 class NewVersion:
-    """What a retrain registered in MLflow, and what the election made of it. The bounds of the history are unknown only for those
-    of old."""
+    """A model that a retrain registered in MLflow. The `contender` of a retrain stood against the champion; `reason` is what the
+    election said of it. The bounds of the history are unknown only for those of old."""
 
     series_key: int
     resolution: Resolution
@@ -23,6 +25,7 @@ class NewVersion:
     model_name: str
     version: int
     family: str
+    information: Information
     mlflow_run_id: str
     weights_sha256: str
     card_sha256: str
@@ -30,7 +33,7 @@ class NewVersion:
     history_start: datetime | None
     history_end: datetime | None
     git_sha: str
-    promoted: bool
+    contender: bool
     reason: str
 
 
@@ -45,8 +48,8 @@ class ModelVersion(NewVersion):
 
 @dataclass(frozen=True, slots=True)
 class ScoreRow:
-    """Scores of one forecaster on the validation windows of one retrain. `version` is empty for weekly naive; MAPE and MASE may be
-    nan, which is stored as null."""
+    """Scores of one forecaster on the validation windows of one retrain: `candidate` is its contender, `champion` the one that
+    reigned before it, the others are named by family. MAPE and MASE may be nan, which is stored as null."""
 
     forecaster: str
     version: int | None
@@ -77,16 +80,38 @@ class Versions:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    def add(self, version: NewVersion, scores: Iterable[ScoreRow]) -> ModelVersion:
-        """Record a version with its scores, in one transaction."""
+    def add(self, versions: Sequence[NewVersion], scores: Iterable[ScoreRow], elected: str | None) -> ModelVersion:
+        """Record the versions of one retrain with its scores, in one transaction.
+
+        Args:
+            versions: of which one is the contender.
+            scores: they belong to the contender.
+            elected: why the contender becomes champion; None if it does not.
+
+        Returns:
+            the contender.
+        """
         with self.connection.transaction(), self.connection.cursor() as cursor:
-            row = cursor.execute(statement("add_model_version"), asdict(version)).fetchone()
-            assert row is not None
+            for version in versions:
+                row = cursor.execute(statement("add_model_version"), asdict(version)).fetchone()
+                assert row is not None
+                if version.contender:
+                    contender, key = version, row[0]
             for score in scores:
-                cursor.execute(statement("add_validation_score"), {**asdict(score), "model_version_key": row[0]})
-        stored = self.by_retrain_key(version.retrain_key)
+                cursor.execute(statement("add_validation_score"), {**asdict(score), "model_version_key": key})
+            if elected is not None:
+                self._promote(key, "elected", contender.as_of, elected)
+        stored = self.by_retrain_key(contender.retrain_key)
         assert stored is not None
         return stored
+
+    def promote(self, version: ModelVersion, kind: PromotionKind, as_of: datetime, reason: str) -> None:
+        """Note that a version is champion from `as_of` on."""
+        self._promote(version.model_version_key, kind, as_of, reason)
+
+    def _promote(self, model_version_key: object, kind: PromotionKind, as_of: datetime, reason: str) -> None:
+        parameters = {"model_version_key": model_version_key, "kind": kind, "as_of": as_of, "reason": reason}
+        self.connection.execute(statement("add_promotion"), parameters)
 
     def by_retrain_key(self, retrain_key: str) -> ModelVersion | None:
         return self._one("model_version_by_retrain_key", {"retrain_key": retrain_key})
@@ -97,6 +122,16 @@ class Versions:
     def champion(self, series_key: int, resolution: Resolution, as_of: datetime) -> ModelVersion | None:
         """The version that was champion at `as_of`; None before the first promotion."""
         return self._one("champion_as_of", {"series_key": series_key, "resolution": resolution, "as_of": as_of})
+
+    def champion_before(self, version: ModelVersion, as_of: datetime) -> ModelVersion | None:
+        """Who was champion before this one became it; None if nobody was."""
+        parameters = {
+            "series_key": version.series_key,
+            "resolution": version.resolution,
+            "model_version_key": version.model_version_key,
+            "as_of": as_of,
+        }
+        return self._one("champion_before", parameters)
 
     def settle_alias(self, version: ModelVersion) -> None:
         """Note that the MLflow alias has followed this election."""
@@ -114,4 +149,4 @@ class Versions:
     def _one(self, name: str, parameters: Mapping[str, Any]) -> ModelVersion | None:
         with self.connection.cursor(row_factory=dict_row) as cursor:
             row = cursor.execute(statement(name), parameters).fetchone()
-        return None if row is None else ModelVersion(**row)
+        return None if row is None else ModelVersion(**{**row, "information": Information(row["information"])})

@@ -1,6 +1,7 @@
--- The version that was champion at the as-of time: the last one promoted by a retrain that knew no more than that.
+-- The version that was champion at the as-of time: the last one promoted with no more knowledge than that.
 SELECT m.*
-FROM fortnight.model_version AS m
-WHERE m.series_key = %(series_key)s AND m.resolution = %(resolution)s AND m.promoted AND m.as_of <= %(as_of)s
-ORDER BY m.as_of DESC, m.model_version_key DESC
+FROM fortnight.promotion AS p
+JOIN fortnight.model_version AS m USING (model_version_key)
+WHERE p.series_key = %(series_key)s AND p.resolution = %(resolution)s AND p.as_of <= %(as_of)s
+ORDER BY p.as_of DESC, p.promotion_key DESC
 LIMIT 1
