@@ -82,7 +82,7 @@ def unpack(artefact: Artefact, weights_sha256: str, card_sha256: str) -> FittedM
     except (KeyError, TypeError):
         raise WeightsError(f"this fortnight knows no family {card['family']} with options {card['options']}", REMEDY) from None
     try:
-        forecaster.load_state_dict(load(artefact.weights))
+        forecaster.restore(load(artefact.weights))
     except (SafetensorError, RuntimeError) as error:
         raise WeightsError(f"the weights do not fit the model: {str(error).splitlines()[0]}", REMEDY) from None
     return FittedModel(card["family"], forecaster, Calibration(tuple(tuple(row) for row in card["calibration"])))

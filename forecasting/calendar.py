@@ -1,5 +1,6 @@
 """Local days on a UTC grid, and what is known of any day in advance. Pure functions, no clock."""
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -14,6 +15,9 @@ from forecasting.errors import SettingsError
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 YEAR_END = ((12, 22), (1, 7))
 """First and last (month, day) of the weeks around New Year, when offices and works close."""
+YEAR_END_WEEKS = ((1220, 1224), (1227, 1231), (102, 104), (105, 108), (109, 112), (113, 117), (118, 124))
+"""Stretches around New Year (month and day as one number) in which less and less is shut."""
+NAMED_YEARS = range(2005, 2035)
 
 FEATURES = (
     *(f"weekday_{name}" for name in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")),
@@ -104,6 +108,64 @@ def public_holidays(region: str, years: tuple[int, ...]) -> frozenset[date]:
         raise SettingsError(
             f"no holiday calendar for region {region!r}", "write it as ISO 3166, such as AU-VIC, US-NY or DE"
         ) from None
+
+
+@lru_cache(maxsize=64)
+def named_holidays(region: str) -> tuple[str, ...]:
+    """Names of the holidays that a region keeps in most years, in alphabetical order; not their observed stand-ins."""
+    public_holidays(region, (NAMED_YEARS[0],))  # an unknown region is told in the same words
+    country, _, subdivision = region.partition("-")
+    found = Counter(
+        name
+        for year in NAMED_YEARS
+        for name in {
+            part
+            for names in holidays.country_holidays(country, subdiv=subdivision or None, years=year).values()
+            for part in names.split("; ")
+        }
+    )
+    return tuple(sorted(name for name, years in found.items() if years >= len(NAMED_YEARS) // 3 and not name.endswith(")")))
+
+
+def demand_features(days: pd.DatetimeIndex, zone: ZoneInfo, region: str) -> tuple[np.ndarray, np.ndarray]:
+    """What of a day in advance moves demand: weekday, holidays by name, what lies beside them, the weeks around New Year, season,
+    and whether clocks are forward.
+
+    Returns:
+        features float64 [days, F], and how hard a regression should shrink each of them [F], 1 for an ordinary flag.
+    """
+    years = tuple(range(days[0].year - 1, days[-1].year + 2))
+    country, _, subdivision = region.partition("-")
+    kept = holidays.country_holidays(country, subdiv=subdivision or None, years=years)
+    closed = public_holidays(region, years)
+    holiday = _flag(days, closed)
+    open_ = 1 - holiday
+    weekday = np.asarray(days.day_of_week)
+    before, after = (_flag(days + pd.Timedelta(days=shift), closed) * open_ for shift in (1, -1))
+    bridge = (((weekday == 0) & (before > 0)) | ((weekday == 4) & (after > 0))) * open_
+    free = ((weekday >= 5) | (holiday > 0)).astype(float)
+    number = np.asarray(days.month * 100 + days.day)
+    shut = [((number >= first) & (number <= last)) * open_ for first, last in YEAR_END_WEEKS]
+    angle = 2 * np.pi * (np.asarray(days.day_of_year) - 1) / 365.25
+    waves = [wave(k * angle) for k in (1, 2) for wave in (np.sin, np.cos)]
+    noons = [datetime.combine(day.date(), time(12), zone).dst() for day in days]
+    groups: list[tuple[float, list[np.ndarray]]] = [
+        (0.3, [*(np.eye(7)[weekday] * open_[:, None]).T, holiday]),
+        (
+            1.0,
+            [
+                np.array([name in kept.get(day.date(), "").split("; ") for day in days], dtype=float)
+                for name in named_holidays(region)
+            ],
+        ),
+        (3.0, [before, after, bridge]),
+        (2.0, [*(each * (free == 0) for each in shut), np.minimum(1, sum(shut[:4])) * free]),
+        (0.3, waves),
+        (2.0, [free * wave for wave in waves[:2]]),
+        (1.0, [np.array([bool(shift) for shift in noons], dtype=float)]),
+    ]
+    columns = [column for _, each in groups for column in each]
+    return np.column_stack(columns).astype(float), np.array([weight for weight, each in groups for _ in each])
 
 
 def day_features(days: pd.DatetimeIndex, region: str) -> np.ndarray:

@@ -1,6 +1,6 @@
 """What every model is: fitted on a history up to a day, it forecasts from any later origin."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +74,17 @@ class Forecaster(nn.Module):
     def options(cls, settings: ModelSettings) -> dict[str, Any]:  # noqa: ARG003
         """What to build it with, beside the layout, as written on its card."""
         return {}
+
+    calibrates_itself = False
+    """Its bands come from errors out of sample already."""
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Take back what `learn` found.
+
+        Raises:
+            RuntimeError: it is of another shape.
+        """
+        self.load_state_dict(dict(state))
 
     def learn(self, history: History, until: int, training: TrainingSettings, report: EpochReport) -> None:
         """Fit on the days before position `until`. Later days of the history serve to report validation losses, if anything."""

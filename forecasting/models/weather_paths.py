@@ -1,0 +1,263 @@
+"""One demand model given weather and calendar, run over many paths that the weather may take.
+
+What is known of the weather only changes the paths: analogs of past years that begin like the last days (P), the same around a
+weather forecast with its growing error (F), or what came (W). Each path of demand carries an error block that the model really
+made in the same season, so that days, peaks and exceedances all follow from the same paths. Without any weather (U) the effect of
+temperature is its seasonal mean, and the error blocks hold the weather.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from forecasting import calendar
+from forecasting.domain import LEVELS, Information
+from forecasting.errors import HistoryError
+from forecasting.history import History
+from forecasting.models.analogs import LEVEL_SHARE, Analogs
+from forecasting.models.base import EpochReport, Forecast, Forecaster
+from forecasting.models.demand_given_weather import (
+    THERMAL_SHRINKAGE,
+    TREND_SHRINKAGE,
+    fit_carry,
+    fit_demand,
+    residual_states,
+)
+from forecasting.models.thermal import TERMS, WARM_UP_DAYS, degree_terms, seasonal_fit, seasonal_waves, thermal_effect
+from forecasting.settings import ModelSettings, TrainingSettings
+from forecasting.windows import Layout
+
+PATHS = 300
+ERROR_SEASON_DAYS = 90
+"""Error blocks come from at most so many days off the same day of the year."""
+YEAR = 365.25
+LEAST_SHARE = 0.01
+"""Demand below this share of its mean has no useful logarithm: such a series is modelled as it is."""
+OUTLOOK_ERROR_C, OUTLOOK_DAYS = 1.0, 10
+"""Error sd of a weather forecast on its first day, and the lead at which it knows no more than the climatology."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A history as the model sees it: temperatures [days, slots] without holes, what the calendar gives [days + horizon, slots] for
+    its days and of those after, and what the residuals up to each day tell [days, slots, K]."""
+
+    temperature_c: Tensor
+    base: Tensor
+    states: Tensor
+    analogs: Analogs
+
+
+class WeatherPaths(Forecaster):
+    """Args: paths: how many sample paths; seed: of their drawing."""
+
+    calibrates_itself = True
+    BUFFERS = ("coefficients", "climate", "thermal_season", "drift", "carry", "residuals", "errors", "error_season", "facts")
+
+    def __init__(self, layout: Layout, paths: int, seed: int) -> None:
+        super().__init__(layout)
+        self.paths, self.seed = paths, seed
+        for name in self.BUFFERS:
+            self.register_buffer(name, torch.zeros(0, dtype=torch.float64))
+
+    @classmethod
+    def options(cls, settings: ModelSettings) -> dict[str, Any]:  # noqa: ARG003
+        return {"paths": PATHS, "seed": 0}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Its buffers are as large as the history it learnt from."""
+        if set(state) != set(self.BUFFERS):
+            raise RuntimeError(f"it holds {', '.join(sorted(state))}")
+        for name in self.BUFFERS:
+            setattr(self, name, state[name])
+
+    def learn(self, history: History, until: int, training: TrainingSettings, report: EpochReport) -> None:  # noqa: ARG002
+        """Solve for everything at once: there are no epochs."""
+        past, horizon = history.before(until), self.layout.horizon_days
+        demand = torch.from_numpy(past.demand_mwh)
+        mean = float(demand.mean())
+        logarithmic = bool(demand.min() > LEAST_SHARE * mean)
+        self.facts = torch.tensor([mean, float(logarithmic), _ordinal(past.days[0]), len(past), 0.0], dtype=torch.float64)
+        temperature, measured = self._temperatures(past, learn=True)
+        terms = degree_terms(temperature[None])[0]  # [days, slots, TERMS]
+        flags, shrinkage = self._calendar(past, 0)
+        design = torch.cat([flags.expand(past.slots, -1, -1), terms.transpose(0, 1)], dim=-1)
+        penalty = torch.cat([shrinkage, torch.full((TERMS,), THERMAL_SHRINKAGE, dtype=torch.float64)])
+        use = torch.from_numpy(~past.filled) & measured
+        fit = fit_demand(design, self._transformed(demand), penalty, use)
+        self.coefficients = fit.coefficients
+        effect = torch.einsum("dst,st->ds", terms, fit.coefficients[:, -TERMS:])
+        season = torch.from_numpy(np.asarray(past.days.day_of_year))
+        self.thermal_season = seasonal_fit(effect, season)
+        residuals = fit.residuals
+        if self.layout.information is Information.U:
+            residuals = residuals + effect - seasonal_waves(season) @ self.thermal_season
+        self.carry, errors = fit_carry(residual_states(residuals), residuals, horizon)
+        whole = torch.isfinite(errors).all(dim=(1, 2))
+        self.residuals, self.errors, self.error_season = residuals.float(), errors[whole].float(), season[whole]
+        anomalies = self._anomalies(past, temperature, measured)
+        self.facts[4] = anomalies[measured].std()
+        self.drift = Analogs(anomalies, np.asarray(past.days.day_of_year), horizon).drift(until)
+
+    def forecast(self, history: History, positions: np.ndarray) -> Forecast:
+        known = self._known(history.before(int(positions.max())) if len(positions) else history)
+        levels = torch.tensor(LEVELS, dtype=torch.float64)
+        weights = torch.from_numpy(history.weights_and_after(self.layout.horizon_days)).double()
+        means, quantiles, peaks = [], [], []
+        for position in positions.tolist():
+            paths = self._demand_paths(history, known, position)  # [paths, days, slots]
+            weight = weights[position : position + self.layout.horizon_days]
+            steps = (paths * weight).sum(dim=-1) if self.whole_days else paths.flatten(1)
+            steps = steps[:, : self.layout.horizon_steps]
+            peak = paths.masked_fill(weight == 0, -torch.inf).amax(dim=-1)
+            means.append(steps.mean(dim=0))
+            quantiles.append(torch.quantile(steps, levels, dim=0).T)
+            peaks.append(torch.quantile(peak, levels, dim=0).T)
+        return Forecast(*(torch.stack(each).numpy() for each in (means, quantiles, peaks)))
+
+    def demand_paths(self, history: History, position: int) -> np.ndarray:
+        """Equally likely paths of demand from the beginning of a day [paths, horizon_days, slots], MWh of one interval."""
+        paths: np.ndarray = self._demand_paths(history, self._known(history.before(position)), position).numpy()
+        return paths
+
+    def _demand_paths(self, history: History, known: Known, position: int) -> Tensor:
+        horizon = self.layout.horizon_days
+        generator = np.random.default_rng([self.seed, _ordinal(history.days[0]) + position])
+        season = (_days_from(history, position, horizon)).day_of_year
+        carried = torch.einsum("hk,sk->hs", self.carry, known.states[position - 1])
+        base = known.base[position : position + horizon] + carried
+        if self.layout.information is Information.U:
+            effect = (seasonal_waves(torch.from_numpy(np.asarray(season))) @ self.thermal_season)[None]
+        else:
+            weather = self._weather_paths(history, known, position, generator)
+            warm = min(WARM_UP_DAYS, position)
+            before = known.temperature_c[position - warm : position].expand(len(weather), -1, -1)
+            effect = thermal_effect(torch.cat([before, weather], dim=1), self.coefficients[:, -TERMS:], warm)
+        off = (self.error_season - int(season[0])).abs()
+        near = torch.minimum(off, 366 - off) <= ERROR_SEASON_DAYS
+        blocks = torch.nonzero(near if near.any() else torch.ones_like(near)).squeeze(1).numpy()
+        drawn = generator.choice(blocks, size=self.paths) if len(blocks) else np.zeros(0, dtype=int)
+        noise = self.errors[torch.from_numpy(drawn)].double() if len(drawn) else torch.zeros(1, *base.shape, dtype=torch.float64)
+        return self._back(base + effect + noise)
+
+    def _weather_paths(self, history: History, known: Known, position: int, generator: np.random.Generator) -> Tensor:
+        """Temperatures of the coming days [paths, horizon_days, slots], C; one path where they are known."""
+        horizon, information, analogs = self.layout.horizon_days, self.layout.information, known.analogs
+        season = torch.from_numpy(np.asarray(_days_from(history, position, horizon).day_of_year))
+        climate = seasonal_waves(season) @ self.climate
+        if information is Information.W:
+            return torch.where(torch.isnan(found := self._came(history, position)), climate, found)[None]
+        lately = analogs.lately(np.array([position]))[0]
+        lately = None if torch.isnan(lately).any() else lately
+        begins, spread_c = analogs.drawn(position, self.paths, lately if information is Information.P else None, generator)
+        if not len(begins):
+            return climate[None]
+        expected = torch.zeros_like(climate) if lately is None else (lately @ self.drift).view(horizon, -1)
+        scatter = analogs.following(begins)
+        level = LEVEL_SHARE * spread_c * torch.from_numpy(generator.standard_normal((len(begins), 1, 1)))
+        departing = scatter - (analogs.lately(begins) @ self.drift).view(len(begins), horizon, -1) + level
+        path = climate + expected + departing
+        if information is Information.F:
+            outlook = self._outlook(history, position)
+            path = torch.where(torch.isnan(outlook), path, outlook + (scatter + level) * self._outlook_error(scatter.shape[2]))
+        return path
+
+    def _outlook_error(self, slots: int) -> Tensor:
+        """Error sd of a weather forecast as a share of the climatological sd: [horizon_days, slots]."""
+        days = (torch.arange(self.layout.horizon_days * slots, dtype=torch.float64) + 1) / slots
+        sd = max(float(self.facts[4]), 1e-6)
+        grown = OUTLOOK_ERROR_C + (sd - OUTLOOK_ERROR_C) * (days - 1) / (OUTLOOK_DAYS - 1)
+        return (grown.clamp(min=min(OUTLOOK_ERROR_C, sd), max=sd) / sd).view(-1, slots)
+
+    def _outlook(self, history: History, position: int) -> Tensor:
+        outlook = history.outlooks_c.get(position)
+        if outlook is None:
+            raise HistoryError(
+                f"no weather forecast of {history.series.series_id} issued by {_days_from(history, position, 1)[0]:%F} is known",
+                "ingest weather forecasts, or ask for information P",
+            )
+        found = torch.full((self.layout.horizon_days, history.slots), torch.nan, dtype=torch.float64)
+        shared = min(len(found), len(outlook))
+        found[:shared] = torch.from_numpy(outlook[:shared])
+        return found
+
+    def _came(self, history: History, position: int) -> Tensor:
+        if history.temperature_c is None or position + self.layout.horizon_days > len(history):
+            raise HistoryError(
+                f"the temperatures of {history.series.series_id} from {_days_from(history, position, 1)[0]:%F} on have not come yet",
+                "information W looks back only; ask for P or F",
+            )
+        return torch.from_numpy(history.temperature_c[position : position + self.layout.horizon_days].copy())
+
+    def _known(self, history: History) -> Known:
+        horizon = self.layout.horizon_days
+        temperature, measured = self._temperatures(history)
+        flags, _ = self._calendar(history, horizon)
+        base = flags @ self.coefficients[:, : flags.shape[1]].T  # [days + horizon, slots]
+        season = np.asarray(history.days.day_of_year)
+        if self.layout.information is Information.U:
+            effect = seasonal_waves(torch.from_numpy(season)) @ self.thermal_season
+        else:
+            effect = thermal_effect(temperature[None], self.coefficients[:, -TERMS:], 0)[0]
+        residuals = self._transformed(torch.from_numpy(history.demand_mwh)) - base[: len(history)] - effect
+        residuals[torch.from_numpy(history.filled)] = torch.nan
+        if self.layout.information is not Information.U:
+            residuals[~measured] = torch.nan
+        learnt = self._learnt_days(history)
+        residuals[learnt[0]] = self.residuals[learnt[1]].double()
+        analogs = Analogs(self._anomalies(history, temperature, measured), season, horizon)
+        return Known(temperature, base, residual_states(residuals), analogs)
+
+    def _learnt_days(self, history: History) -> tuple[slice, slice]:
+        """Where the days that it learnt from lie in a history, and among its residuals."""
+        shift = int(self.facts[2]) - _ordinal(history.days[0])
+        first, last = max(shift, 0), min(shift + int(self.facts[3]), len(history))
+        return (slice(first, last), slice(first - shift, last - shift)) if last > first else (slice(0, 0), slice(0, 0))
+
+    def _calendar(self, history: History, ahead: int) -> tuple[Tensor, Tensor]:
+        """Constant, trend and calendar of its days and of those after [days + ahead, F], and their shrinkage."""
+        days = history.days_and_after(ahead)
+        flags, shrinkage = calendar.demand_features(days, history.series.zone, history.series.region)
+        since = np.arange(len(days)) + _ordinal(history.days[0]) - float(self.facts[2] + self.facts[3])
+        columns = np.column_stack([np.ones(len(days)), since / YEAR, flags])
+        return torch.from_numpy(columns), torch.from_numpy(np.concatenate([[1e-6, TREND_SHRINKAGE], shrinkage]))
+
+    def _temperatures(self, history: History, *, learn: bool = False) -> tuple[Tensor, Tensor]:
+        """Temperatures [days, slots] with the climatology in their holes, and which days were measured throughout [days]. A history
+        without temperatures is mild throughout."""
+        shape = history.demand_mwh.shape
+        found = torch.full(shape, torch.nan, dtype=torch.float64)
+        if history.temperature_c is not None and (learn or self.layout.information is not Information.U):
+            found = torch.from_numpy(history.temperature_c.copy())
+        season = torch.from_numpy(np.asarray(history.days.day_of_year))
+        holes = torch.isnan(found)
+        if learn:
+            known = not bool(holes.all())
+            self.climate = seasonal_fit(found, season) if known else torch.zeros(5, shape[1], dtype=torch.float64)
+        usual = seasonal_waves(season) @ self.climate
+        measured = ~holes.any(dim=1) if not bool(holes.all()) else torch.ones(len(found), dtype=torch.bool)
+        return torch.where(holes, usual, found), measured
+
+    def _anomalies(self, history: History, temperature: Tensor, measured: Tensor) -> Tensor:
+        season = torch.from_numpy(np.asarray(history.days.day_of_year))
+        anomalies = temperature - seasonal_waves(season) @ self.climate
+        return torch.where(measured[:, None], anomalies, torch.nan)
+
+    def _transformed(self, demand_mwh: Tensor) -> Tensor:
+        return (demand_mwh / self.facts[0]).log() if self.facts[1] else demand_mwh / self.facts[0]
+
+    def _back(self, transformed: Tensor) -> Tensor:
+        return (transformed.exp() if self.facts[1] else transformed) * self.facts[0]
+
+
+def _ordinal(day: pd.Timestamp) -> int:
+    return int(day.toordinal())
+
+
+def _days_from(history: History, position: int, days: int) -> pd.DatetimeIndex:
+    return pd.date_range(history.days[0] + pd.Timedelta(days=position), periods=days, freq="D")
