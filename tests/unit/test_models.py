@@ -3,6 +3,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from forecasting.models.weekly_naive import WeeklyNaive
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -10,7 +11,6 @@ from forecasting import calendar
 from forecasting.domain import QUANTILES
 from forecasting.models import MODELS
 from forecasting.models.seq2seq_attention import AdditiveAttention, MultiplicativeAttention, Seq2SeqAttention, ascending
-from forecasting.models.weekly_naive import WeeklyNaive
 from forecasting.training import pinball_loss
 from forecasting.windows import Inputs
 from tests.unit.builders import SPEC, make_history, make_inputs, make_network, make_split, seasonal

@@ -1,10 +1,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from forecasting.models.weekly_naive import WeeklyNaive
 
 from forecasting import metrics
 from forecasting.models import MODELS
-from forecasting.models.weekly_naive import WeeklyNaive
 from forecasting.predicting import SWANSON, FittedModel, Score, actual_mwh, forecast_frame, score
 from forecasting.windows import Scaler, WindowSpec, windows_between
 from tests.unit.builders import SPEC, first_days, make_history, make_model, make_split, naive_with_bands, seasonal, utc
