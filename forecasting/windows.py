@@ -124,10 +124,20 @@ class Steps:
 
     @classmethod
     def of(cls, history: History, layout: Layout) -> "Steps":
+        """Lay a history out.
+
+        Raises:
+            HistoryError: temperatures are among the inputs, and none is known.
+        """
         ahead = layout.horizon_days
         weights = history.weights_and_after(ahead)
         known = calendar.day_features(history.days_and_after(ahead), history.series.region)
-        celsius = _bridged(history) if layout.temperature else None
+        celsius = _bridged(history) if layout.past_temperature or layout.future_temperature else None
+        if celsius is None and (layout.past_temperature or layout.future_temperature):
+            raise HistoryError(
+                f"no temperature of {history.series.series_id} is known",
+                "ingest weather beside it, or set temperature = false in [model] and retrain",
+            )
         if layout.resolution == DAILY:
             share = weights.sum(axis=1) / history.slots
             energy = history.energy_mwh / share[: len(history)]
@@ -150,10 +160,7 @@ class Steps:
             IndexError: a window would begin before the history does.
         """
         layout = self.layout
-        if len(positions) and positions.min() < layout.past_steps:
-            raise IndexError(
-                f"a window at step {positions.min()} of the history cannot read the {layout.past_steps} steps before it"
-            )
+        self.require_past(positions)
         back = positions[:, None] - layout.past_steps + np.arange(layout.past_steps)
         ahead = positions[:, None] + np.arange(layout.horizon_steps)
         past, future = [scaled[back][..., None], self.known[back]], [self.known[ahead]]
@@ -164,15 +171,25 @@ class Steps:
             future.append(self._outlook(positions)[..., None])
         return Inputs(torch.from_numpy(np.concatenate(past, axis=-1)), torch.from_numpy(np.concatenate(future, axis=-1)))
 
+    def require_past(self, positions: np.ndarray) -> None:
+        """Refuse windows that would begin before the history does.
+
+        Raises:
+            IndexError: one would.
+        """
+        needed = self.layout.past_steps
+        if len(positions) and positions.min() < needed:
+            raise IndexError(f"a window at step {positions.min()} of the history cannot read the {needed} steps before it")
+
     def _outlook(self, positions: np.ndarray) -> np.ndarray:
-        """Scaled temperatures of the target steps: as forecast where a forecast is kept for a window, else as they came."""
+        """Scaled temperatures of the target steps: as forecast where a whole forecast is kept for a window, else as they came."""
         layout, history = self.layout, self.history
         assert self.temperature is not None
         ahead = positions[:, None] + np.arange(layout.horizon_steps)
         found = self.temperature[np.minimum(ahead, len(self) - 1)]
         for row, position in enumerate(positions):
             outlook = history.outlooks_c.get(int(position) // layout.per_day) if layout.information is Information.F else None
-            if outlook is not None:
+            if outlook is not None and np.isfinite(outlook[: layout.horizon_days]).all():
                 celsius = outlook.mean(axis=1) if layout.resolution == DAILY else outlook.ravel()
                 found[row] = ((celsius - MILD_C) / SPREAD_C)[: layout.horizon_steps]
             elif position + layout.horizon_steps > len(self):
@@ -251,13 +268,12 @@ def whole_origins(history: History, first: int, horizon_days: int) -> np.ndarray
 
 
 def _bridged(history: History) -> np.ndarray | None:
-    """Scaled temperatures [days, slots] float32 without holes: straight lines over time; None where none is known."""
-    if history.temperature_c is None:
+    """Scaled temperatures [days, slots] float32, in holes those of the same time of the last day that has one: nothing later, which
+    a window may not know. MILD_C before the first; None where none is known."""
+    celsius = history.temperature_c
+    if celsius is None or not np.isfinite(celsius).any():
         return None
-    flat = history.temperature_c.ravel()
-    known = np.flatnonzero(np.isfinite(flat))
-    if not len(known):
-        return None
-    whole = np.interp(np.arange(len(flat)), known, flat[known])
-    scaled: np.ndarray = ((whole - MILD_C) / SPREAD_C).astype(np.float32).reshape(history.temperature_c.shape)
+    last = np.maximum.accumulate(np.where(np.isfinite(celsius), np.arange(len(celsius))[:, None], -1), axis=0)
+    whole = np.where(last >= 0, np.take_along_axis(celsius, last.clip(min=0), axis=0), MILD_C)
+    scaled: np.ndarray = ((whole - MILD_C) / SPREAD_C).astype(np.float32)
     return scaled
