@@ -148,16 +148,11 @@ def demand_features(days: pd.DatetimeIndex, zone: ZoneInfo, region: str) -> tupl
     shut = [((number >= first) & (number <= last)) * open_ for first, last in YEAR_END_WEEKS]
     angle = 2 * np.pi * (np.asarray(days.day_of_year) - 1) / 365.25
     waves = [wave(k * angle) for k in (1, 2) for wave in (np.sin, np.cos)]
+    named = [[name in kept.get(day.date(), "").split("; ") for day in days] for name in named_holidays(region)]
     noons = [datetime.combine(day.date(), time(12), zone).dst() for day in days]
     groups: list[tuple[float, list[np.ndarray]]] = [
         (0.3, [*(np.eye(7)[weekday] * open_[:, None]).T, holiday]),
-        (
-            1.0,
-            [
-                np.array([name in kept.get(day.date(), "").split("; ") for day in days], dtype=float)
-                for name in named_holidays(region)
-            ],
-        ),
+        (1.0, [np.array(each, dtype=float) for each in named]),
         (3.0, [before, after, bridge]),
         (2.0, [*(each * (free == 0) for each in shut), np.minimum(1, sum(shut[:4])) * free]),
         (0.3, waves),

@@ -52,7 +52,8 @@ class Analogs:
         begins = self.begins(until)
         lately = self.lately(begins)
         shrink = DRIFT_SHRINKAGE * torch.eye(lately.shape[1], dtype=torch.float64)
-        return torch.linalg.solve(lately.T @ lately + shrink, lately.T @ self.following(begins).flatten(1))
+        drift: Tensor = torch.linalg.solve(lately.T @ lately + shrink, lately.T @ self.following(begins).flatten(1))
+        return drift
 
     def drawn(self, position: int, count: int, lately: Tensor | None, generator: np.random.Generator) -> tuple[np.ndarray, float]:
         """Beginnings of analogs of the season, the likelier the nearer; and the sd of daily anomalies among them (C).

@@ -1,10 +1,13 @@
 """The same time of the last week, or the mean of the last few: the baselines that must be beaten."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from forecasting.domain import LEVELS
+from forecasting.errors import TrainingError
 from forecasting.history import History
 from forecasting.models.base import MIDDLE, EpochReport, Forecast, Forecaster, mean_of
 from forecasting.settings import TrainingSettings
@@ -20,7 +23,7 @@ class PastWeeks(Forecaster):
     offsets_mwh: Tensor
 
     def __init__(self, layout: Layout, weeks: int) -> None:
-        super().__init__(layout)
+        super().__init__(replace(layout, past_steps=max(layout.past_steps, weeks * layout.season)))
         self.weeks = weeks
         self.register_buffer("offsets_mwh", torch.zeros(layout.horizon_steps, len(LEVELS), dtype=torch.float64))
 
@@ -29,7 +32,11 @@ class PastWeeks(Forecaster):
         layout = self.layout
         steps = Steps.of(history, layout)
         windows = windows_between(steps, 0, until * layout.per_day, Scaler(0.0, 1.0), stride=layout.per_day)
-        begins = windows.positions[windows.positions >= self.weeks * layout.season]
+        begins = windows.positions
+        if not len(begins):
+            raise TrainingError(
+                f"series {history.series.series_id} has no whole window after its first {self.weeks} weeks", "bring older readings"
+            )
         actual = steps.energy_mwh[begins[:, None] + np.arange(layout.horizon_steps)]
         offsets = np.quantile(actual - self._point(steps, begins), LEVELS, axis=0).T  # [steps, levels]
         offsets[:, MIDDLE] = 0
@@ -40,6 +47,7 @@ class PastWeeks(Forecaster):
     def forecast(self, history: History, positions: np.ndarray) -> Forecast:
         steps = Steps.of(history, self.layout)
         begins = positions * self.layout.per_day
+        steps.require_past(begins)
         quantiles = self._point(steps, begins)[..., None] + self.offsets_mwh.numpy()
         if self.whole_days:
             ahead = begins[:, None] + np.arange(self.layout.horizon_steps)

@@ -27,7 +27,7 @@ def remembered(temperature_c: Tensor, hours: float) -> Tensor:
     """
     if hours == 0:
         return temperature_c
-    paths, days, slots = temperature_c.shape
+    days, slots = temperature_c.shape[1:]
     keep = math.exp(-24 / slots / hours)
     steps = torch.arange(slots, dtype=temperature_c.dtype)
     lag = steps[:, None] - steps  # [to, from]
@@ -82,11 +82,12 @@ def thermal_effect(temperature_c: Tensor, coefficients: Tensor, warm_up_days: in
 
 
 def seasonal_fit(values: Tensor, day_of_year: Tensor) -> Tensor:
-    """Two annual harmonics, shrunk, fitted to values [days, slots] by slot: coefficients [5, slots]. Days with a nan are left out."""
+    """Two annual harmonics, shrunk, fitted to values [days, slots] slot by slot, without days that hold a nan: [5, slots]."""
     whole = torch.isfinite(values).all(dim=1)
     waves, kept = seasonal_waves(day_of_year[whole]), values[whole]
     shrink = torch.diag(torch.tensor([1e-9, 5.0, 5.0, 20.0, 20.0], dtype=torch.float64))
-    return torch.linalg.solve(waves.T @ waves + shrink, waves.T @ kept)
+    coefficients: Tensor = torch.linalg.solve(waves.T @ waves + shrink, waves.T @ kept)
+    return coefficients
 
 
 def seasonal_waves(day_of_year: Tensor) -> Tensor:

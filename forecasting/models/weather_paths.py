@@ -152,8 +152,8 @@ class WeatherPaths(Forecaster):
         climate = seasonal_waves(season) @ self.climate
         if information is Information.W:
             return torch.where(torch.isnan(found := self._came(history, position)), climate, found)[None]
-        lately = analogs.lately(np.array([position]))[0]
-        lately = None if torch.isnan(lately).any() else lately
+        last = analogs.lately(np.array([position]))[0]
+        lately = None if bool(torch.isnan(last).any()) else last
         begins, spread_c = analogs.drawn(position, self.paths, lately if information is Information.P else None, generator)
         if not len(begins):
             return climate[None]
@@ -189,7 +189,7 @@ class WeatherPaths(Forecaster):
     def _came(self, history: History, position: int) -> Tensor:
         if history.temperature_c is None or position + self.layout.horizon_days > len(history):
             raise HistoryError(
-                f"the temperatures of {history.series.series_id} from {_days_from(history, position, 1)[0]:%F} on have not come yet",
+                f"temperatures of {history.series.series_id} from {_days_from(history, position, 1)[0]:%F} on have not come yet",
                 "information W looks back only; ask for P or F",
             )
         return torch.from_numpy(history.temperature_c[position : position + self.layout.horizon_days].copy())
