@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import holidays
@@ -127,12 +128,21 @@ def named_holidays(region: str) -> tuple[str, ...]:
     return tuple(sorted(name for name, years in found.items() if years >= len(NAMED_YEARS) // 3 and not name.endswith(")")))
 
 
-def demand_features(days: pd.DatetimeIndex, zone: ZoneInfo, region: str) -> tuple[np.ndarray, np.ndarray]:
+class DemandFeatures(NamedTuple):
+    """values: float64 [days, F]; shrinkage: how hard a regression should shrink each [F], 1 for an ordinary flag; seasonal: which
+    are waves of the year [F]."""
+
+    values: np.ndarray
+    shrinkage: np.ndarray
+    seasonal: np.ndarray
+
+
+def demand_features(days: pd.DatetimeIndex, zone: ZoneInfo, region: str) -> DemandFeatures:
     """What of a day in advance moves demand: weekday, holidays by name, what lies beside them, the weeks around New Year, season,
     and whether clocks are forward.
 
-    Returns:
-        features float64 [days, F], and how hard a regression should shrink each of them [F], 1 for an ordinary flag.
+    Raises:
+        SettingsError: no such region.
     """
     years = tuple(range(days[0].year - 1, days[-1].year + 2))
     country, _, subdivision = region.partition("-")
@@ -155,12 +165,15 @@ def demand_features(days: pd.DatetimeIndex, zone: ZoneInfo, region: str) -> tupl
         (1.0, [np.array(each, dtype=float) for each in named]),
         (3.0, [before, after, bridge]),
         (2.0, [*(each * (free == 0) for each in shut), np.minimum(1, sum(shut[:4])) * free]),
+        (1.0, [np.array([bool(shift) for shift in noons], dtype=float)]),
         (0.3, waves),
         (2.0, [free * wave for wave in waves[:2]]),
-        (1.0, [np.array([bool(shift) for shift in noons], dtype=float)]),
     ]
     columns = [column for _, each in groups for column in each]
-    return np.column_stack(columns).astype(float), np.array([weight for weight, each in groups for _ in each])
+    seasonal = np.arange(len(columns)) >= len(columns) - len(groups[-1][1]) - len(waves)
+    return DemandFeatures(
+        np.column_stack(columns).astype(float), np.array([weight for weight, each in groups for _ in each]), seasonal
+    )
 
 
 def day_features(days: pd.DatetimeIndex, region: str) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any
 from forecasting.models.base import Forecaster
 from forecasting.models.past_weeks import PastWeeks
 from forecasting.models.seq2seq_attention import Seq2SeqAttention
+from forecasting.models.two_stage_ridge import TwoStageRidge
 from forecasting.models.weather_paths import WeatherPaths
 from forecasting.settings import ModelSettings
 from forecasting.windows import Layout
@@ -28,6 +29,7 @@ class Family:
 MODELS: Mapping[str, Family] = {
     "weekly_naive": Family(PastWeeks, {"weeks": 1}, baseline=True),
     "same_weekday_mean": Family(PastWeeks, {"weeks": 4}, baseline=True),
+    "two_stage_ridge": Family(TwoStageRidge, baseline=True),
     "seq2seq_attention": Family(Seq2SeqAttention),
     "weather_paths": Family(WeatherPaths),
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -66,9 +66,14 @@ class Forecaster(nn.Module):
     All that `learn` finds lies in parameters and buffers, so that the state dict and the options are the whole model.
     """
 
+    shaped_by_data: ClassVar[tuple[str, ...]] = ()
+    """Names of float64 buffers whose sizes follow from the history that was learnt from."""
+
     def __init__(self, layout: Layout) -> None:
         super().__init__()
         self.layout = layout
+        for name in self.shaped_by_data:
+            self.register_buffer(name, torch.zeros(0, dtype=torch.float64))
 
     @classmethod
     def options(cls, settings: ModelSettings) -> dict[str, Any]:  # noqa: ARG003
@@ -84,6 +89,9 @@ class Forecaster(nn.Module):
         Raises:
             RuntimeError: it is of another shape.
         """
+        for name in self.shaped_by_data:
+            if name in state:
+                self.register_buffer(name, torch.zeros_like(state[name]))
         self.load_state_dict(dict(state))
 
     def learn(self, history: History, until: int, training: TrainingSettings, report: EpochReport) -> None:

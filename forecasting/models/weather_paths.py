@@ -6,7 +6,6 @@ made in the same season, so that days, peaks and exceedances all follow from the
 temperature is its seasonal mean, and the error blocks hold the weather.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +27,7 @@ from forecasting.models.demand_given_weather import (
     fit_demand,
     residual_states,
 )
+from forecasting.models.log_level import LogLevel
 from forecasting.models.thermal import TERMS, WARM_UP_DAYS, degree_terms, seasonal_fit, seasonal_waves, thermal_effect
 from forecasting.settings import ModelSettings, TrainingSettings
 from forecasting.windows import Layout
@@ -36,8 +36,6 @@ PATHS = 300
 ERROR_SEASON_DAYS = 90
 """Error blocks come from at most so many days off the same day of the year."""
 YEAR = 365.25
-LEAST_SHARE = 0.01
-"""Demand below this share of its mean has no useful logarithm: such a series is modelled as it is."""
 OUTLOOK_ERROR_C, OUTLOOK_DAYS = 1.0, 10
 """Error sd of a weather forecast on its first day, and the lead at which it knows no more than the climatology."""
 
@@ -57,39 +55,31 @@ class WeatherPaths(Forecaster):
     """Args: paths: how many sample paths; seed: of their drawing."""
 
     calibrates_itself = True
-    BUFFERS = ("coefficients", "climate", "thermal_season", "drift", "carry", "residuals", "errors", "error_season", "facts")
+    shaped_by_data = ("coefficients", "climate", "thermal_season", "drift", "carry", "residuals", "errors", "error_season", "facts")
 
     def __init__(self, layout: Layout, paths: int, seed: int) -> None:
         super().__init__(layout)
         self.paths, self.seed = paths, seed
-        for name in self.BUFFERS:
-            self.register_buffer(name, torch.zeros(0, dtype=torch.float64))
 
     @classmethod
     def options(cls, settings: ModelSettings) -> dict[str, Any]:  # noqa: ARG003
         return {"paths": PATHS, "seed": 0}
 
-    def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Its buffers are as large as the history it learnt from."""
-        if set(state) != set(self.BUFFERS):
-            raise RuntimeError(f"it holds {', '.join(sorted(state))}")
-        for name in self.BUFFERS:
-            setattr(self, name, state[name])
-
     def learn(self, history: History, until: int, training: TrainingSettings, report: EpochReport) -> None:  # noqa: ARG002
         """Solve for everything at once: there are no epochs."""
         past, horizon = history.before(until), self.layout.horizon_days
         demand = torch.from_numpy(past.demand_mwh)
-        mean = float(demand.mean())
-        logarithmic = bool(demand.min() > LEAST_SHARE * mean)
-        self.facts = torch.tensor([mean, float(logarithmic), _ordinal(past.days[0]), len(past), 0.0], dtype=torch.float64)
+        level = LogLevel.fit(demand)
+        self.facts = torch.tensor(
+            [level.mean_mwh, float(level.logarithmic), _ordinal(past.days[0]), len(past), 0.0], dtype=torch.float64
+        )
         temperature, measured = self._temperatures(past, learn=True)
         terms = degree_terms(temperature[None])[0]  # [days, slots, TERMS]
         flags, shrinkage = self._calendar(past, 0)
         design = torch.cat([flags.expand(past.slots, -1, -1), terms.transpose(0, 1)], dim=-1)
         penalty = torch.cat([shrinkage, torch.full((TERMS,), THERMAL_SHRINKAGE, dtype=torch.float64)])
         use = torch.from_numpy(~past.filled) & measured
-        fit = fit_demand(design, self._transformed(demand), penalty, use)
+        fit = fit_demand(design, level.forward(demand), penalty, use)
         self.coefficients = fit.coefficients
         effect = torch.einsum("dst,st->ds", terms, fit.coefficients[:, -TERMS:])
         season = torch.from_numpy(np.asarray(past.days.day_of_year))
@@ -143,7 +133,7 @@ class WeatherPaths(Forecaster):
         blocks = torch.nonzero(near if near.any() else torch.ones_like(near)).squeeze(1).numpy()
         drawn = generator.choice(blocks, size=self.paths) if len(blocks) else np.zeros(0, dtype=int)
         noise = self.errors[torch.from_numpy(drawn)].double() if len(drawn) else torch.zeros(1, *base.shape, dtype=torch.float64)
-        return self._back(base + effect + noise)
+        return self.level.back(base + effect + noise)
 
     def _weather_paths(self, history: History, known: Known, position: int, generator: np.random.Generator) -> Tensor:
         """Temperatures of the coming days [paths, horizon_days, slots], C; one path where they are known."""
@@ -204,7 +194,7 @@ class WeatherPaths(Forecaster):
             effect = seasonal_waves(torch.from_numpy(season)) @ self.thermal_season
         else:
             effect = thermal_effect(temperature[None], self.coefficients[:, -TERMS:], 0)[0]
-        residuals = self._transformed(torch.from_numpy(history.demand_mwh)) - base[: len(history)] - effect
+        residuals = self.level.forward(torch.from_numpy(history.demand_mwh)) - base[: len(history)] - effect
         residuals[torch.from_numpy(history.filled)] = torch.nan
         if self.layout.information is not Information.U:
             residuals[~measured] = torch.nan
@@ -222,7 +212,7 @@ class WeatherPaths(Forecaster):
     def _calendar(self, history: History, ahead: int) -> tuple[Tensor, Tensor]:
         """Constant, trend and calendar of its days and of those after [days + ahead, F], and their shrinkage."""
         days = history.days_and_after(ahead)
-        flags, shrinkage = calendar.demand_features(days, history.series.zone, history.series.region)
+        flags, shrinkage, _ = calendar.demand_features(days, history.series.zone, history.series.region)
         since = np.arange(len(days)) + _ordinal(history.days[0]) - float(self.facts[2] + self.facts[3])
         columns = np.column_stack([np.ones(len(days)), since / YEAR, flags])
         return torch.from_numpy(columns), torch.from_numpy(np.concatenate([[1e-6, TREND_SHRINKAGE], shrinkage]))
@@ -248,11 +238,9 @@ class WeatherPaths(Forecaster):
         anomalies = temperature - seasonal_waves(season) @ self.climate
         return torch.where(measured[:, None], anomalies, torch.nan)
 
-    def _transformed(self, demand_mwh: Tensor) -> Tensor:
-        return (demand_mwh / self.facts[0]).log() if self.facts[1] else demand_mwh / self.facts[0]
-
-    def _back(self, transformed: Tensor) -> Tensor:
-        return (transformed.exp() if self.facts[1] else transformed) * self.facts[0]
+    @property
+    def level(self) -> LogLevel:
+        return LogLevel(float(self.facts[0]), bool(self.facts[1]))
 
 
 def _ordinal(day: pd.Timestamp) -> int:
