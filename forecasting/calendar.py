@@ -23,7 +23,7 @@ NAMED_YEARS = range(2005, 2035)
 FEATURES = (
     *(f"weekday_{name}" for name in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")),
     "holiday", "day_before_holiday", "day_after_holiday", "year_end",
-    "year_sin_1", "year_cos_1", "year_sin_2", "year_cos_2",
+    "year_sin", "year_cos",
 )  # fmt: skip
 CLOCK_FEATURES = tuple(f"day_{wave}_{k}" for k in (1, 2, 3) for wave in ("sin", "cos"))
 
@@ -194,7 +194,8 @@ def day_features(days: pd.DatetimeIndex, region: str) -> np.ndarray:
         _flag(days + pd.Timedelta(days=1), closed),
         _flag(days - pd.Timedelta(days=1), closed),
         ((days.month == 12) & (days.day >= YEAR_END[0][1])) | ((days.month == 1) & (days.day <= YEAR_END[1][1])),
-        *(wave(k * angle) for k in (1, 2) for wave in (np.sin, np.cos)),
+        np.sin(angle),
+        np.cos(angle),
     ]
     return np.column_stack([weekdays, *columns]).astype(np.float32)
 

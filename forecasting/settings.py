@@ -102,12 +102,20 @@ class WebSettings(Section):
 class ModelSettings(Section):
     """The families that compete in each retrain, and how they are made; see `forecasting.models.MODELS`."""
 
-    candidates: tuple[str, ...] = ("weekly_naive", "same_weekday_mean", "seq2seq_attention")
+    candidates: tuple[str, ...] = (
+        "weekly_naive",
+        "same_weekday_mean",
+        "two_stage_ridge",
+        "seq2seq_attention",
+        "weather_paths",
+    )
     information: Literal["U", "P", "F"] = "P"
     """What the candidates may know of the weather: nothing, the past, or the stored weather forecasts too."""
     cell: Literal["gru", "lstm"] = "gru"
     attention: Literal["additive", "multiplicative"] = "additive"
-    hidden: Annotated[int, Field(gt=0)] = 32
+    linear_path: bool = True
+    """Recurrent families work on what a regression on the calendar leaves, and add to what the last days carry forward."""
+    hidden: Annotated[int, Field(gt=0)] = 16
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     temperature: bool = False
     """Temperature among the inputs of the recurrent families."""
@@ -127,8 +135,8 @@ class ModelSettings(Section):
 class TrainingSettings(Section):
     """How the candidate is fitted (`forecasting.training`), and how many days are held out to judge it."""
 
-    epochs: Annotated[int, Field(gt=0)] = 30
-    batch_size: Annotated[int, Field(gt=0)] = 128
+    epochs: Annotated[int, Field(gt=0)] = 12
+    batch_size: Annotated[int, Field(gt=0)] = 64
     learning_rate: Annotated[float, Field(gt=0)] = 1e-2
     weight_decay: Annotated[float, Field(ge=0)] = 1.0
     forcing: Annotated[float, Field(ge=0, le=1)] = 0.3

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -45,7 +45,7 @@ def train(model: "Network", train: Windows, validation: Windows, options: Traini
 
     Call inside `repeatable`, with the model built there too, for repeatable results.
     """
-    optimizer = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay)
+    optimizer = torch.optim.AdamW(_groups(model, options.weight_decay), lr=options.learning_rate)
     count = min(len(train), options.max_windows)
     batches = -(-count // options.batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=options.learning_rate, total_steps=options.epochs * batches)
@@ -56,7 +56,7 @@ def train(model: "Network", train: Windows, validation: Windows, options: Traini
         total = 0.0
         for rows in torch.randperm(len(train))[:count].split(options.batch_size):
             inputs, target = train.batch(rows.numpy()) if held is None else (held[0][rows], held[1][rows])
-            loss = model.loss(model(inputs, target, forcing), target)
+            loss = model.loss(model.quantiles(inputs, target, forcing), target)
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), options.clip_norm)
@@ -75,8 +75,18 @@ def validation_loss(model: "Network", windows: Windows, batch_size: int) -> floa
     with torch.no_grad():
         for rows in np.array_split(np.arange(len(windows)), -(-len(windows) // batch_size)):
             inputs, target = windows.batch(rows)
-            total += model.loss(model(inputs), target).item() * len(rows)
+            total += model.loss(model.quantiles(inputs), target).item() * len(rows)
     return total / len(windows)
+
+
+def _groups(model: "Network", weight_decay: float) -> list[dict[str, Any]]:
+    """Weights decay; the linear path and the biases of the head do not: they say what is usual."""
+    free = {"carry", "head.bias"}
+    named = list(model.named_parameters())
+    return [
+        {"params": [each for name, each in named if name not in free], "weight_decay": weight_decay},
+        {"params": [each for name, each in named if name in free], "weight_decay": 0.0},
+    ]
 
 
 def _values(windows: Windows) -> int:

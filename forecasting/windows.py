@@ -69,20 +69,30 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Scaler:
-    """Standardises energy with the mean and standard deviation of the training steps (MWh)."""
+    """Standardises the energy of steps with a mean and a standard deviation (MWh): of the training steps, or of each step by itself
+    ([T], where a calendar tells more; steps that energy does not reach are left out)."""
 
-    mean_mwh: float
-    sd_mwh: float
+    mean_mwh: float | np.ndarray
+    sd_mwh: float | np.ndarray
 
     @classmethod
     def fit(cls, energy_mwh: np.ndarray) -> "Scaler":
         return cls(float(energy_mwh.mean()), float(max(energy_mwh.std(ddof=1), 1e-6 * abs(energy_mwh.mean()), 1e-9)))
 
     def scale(self, energy_mwh: np.ndarray) -> np.ndarray:
-        return (energy_mwh - self.mean_mwh) / self.sd_mwh
+        mean, sd = self._at(np.arange(len(energy_mwh)))
+        scaled: np.ndarray = (energy_mwh - mean) / sd
+        return scaled
 
-    def unscale(self, scaled: np.ndarray) -> np.ndarray:
-        return scaled * self.sd_mwh + self.mean_mwh
+    def unscale(self, scaled: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        """scaled [windows, horizon_steps, LEVELS], of the steps at [windows, horizon_steps], in MWh."""
+        mean, sd = self._at(steps[..., None])
+        energy: np.ndarray = scaled * sd + mean
+        return energy
+
+    def _at(self, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        mean, sd = np.asarray(self.mean_mwh), np.asarray(self.sd_mwh)
+        return mean[steps] if mean.ndim else mean, sd[steps] if sd.ndim else sd
 
 
 @dataclass(frozen=True, slots=True)

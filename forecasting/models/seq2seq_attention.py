@@ -5,9 +5,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from forecasting.domain import LEVELS
 from forecasting.models.base import MIDDLE, ascending
-from forecasting.models.network import Network
+from forecasting.models.network import Network, quantile_head
 from forecasting.settings import ModelSettings
 from forecasting.windows import Inputs, Layout
 
@@ -47,6 +46,7 @@ class Seq2SeqAttention(Network):
         cell: recurrent cell.
         attention: how encoder states are scored.
         dropout: on the decoder's output, in training only.
+        linear_path: see `Network`.
     """
 
     def __init__(
@@ -56,18 +56,19 @@ class Seq2SeqAttention(Network):
         cell: Literal["gru", "lstm"],
         attention: Literal["additive", "multiplicative"],
         dropout: float,
+        linear_path: bool,
     ) -> None:
-        super().__init__(layout)
+        super().__init__(layout, linear_path=linear_path)
         kind = {"gru": nn.GRU, "lstm": nn.LSTM}[cell]
         self.encoder = kind(layout.past_width, hidden, batch_first=True)
         self.decoder = kind(1 + layout.future_width + hidden, hidden, batch_first=True)
         self.attention = {"additive": AdditiveAttention, "multiplicative": MultiplicativeAttention}[attention](hidden)
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(2 * hidden + layout.future_width, len(LEVELS))
+        self.head = quantile_head(2 * hidden + layout.future_width)
 
     @classmethod
     def options(cls, settings: ModelSettings) -> dict[str, Any]:
-        return {name: getattr(settings, name) for name in ("hidden", "cell", "attention", "dropout")}
+        return {name: getattr(settings, name) for name in ("hidden", "cell", "attention", "dropout", "linear_path")}
 
     def forward(self, inputs: Inputs, target: Tensor | None = None, forcing: float = 0.0) -> Tensor:
         """Quantiles of every target step.
