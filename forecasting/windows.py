@@ -53,6 +53,15 @@ class Layout:
     def future_temperature(self) -> bool:
         return self.temperature and self.information in (Information.F, Information.W)
 
+    def require_past(self, positions: np.ndarray) -> None:
+        """Refuse forecasts from steps that have fewer than `past_steps` before them.
+
+        Raises:
+            IndexError: one has.
+        """
+        if len(positions) and positions.min() < self.past_steps:
+            raise IndexError(f"a window at step {positions.min()} of the history cannot read the {self.past_steps} steps before it")
+
     @property
     def known(self) -> int:
         """Calendar features a step."""
@@ -160,17 +169,19 @@ class Steps:
     def __len__(self) -> int:
         return len(self.energy_mwh)
 
-    def inputs_at(self, positions: np.ndarray, scaled: np.ndarray) -> Inputs:
+    def inputs_at(self, positions: np.ndarray, scaled: np.ndarray, *, hindsight: bool = False) -> Inputs:
         """Inputs of the windows whose first target steps are at `positions`; `len(self)` is the step after the last one known.
 
         Args:
             scaled: float32 [steps of the history], scaled energy.
+            hindsight: temperatures as they came may stand for weather forecasts that were not kept: to learn from only.
 
         Raises:
             IndexError: a window would begin before the history does.
+            HistoryError: no temperatures are known for the target steps.
         """
         layout = self.layout
-        self.require_past(positions)
+        layout.require_past(positions)
         back = positions[:, None] - layout.past_steps + np.arange(layout.past_steps)
         ahead = positions[:, None] + np.arange(layout.horizon_steps)
         past, future = [scaled[back][..., None], self.known[back]], [self.known[ahead]]
@@ -178,21 +189,12 @@ class Steps:
             assert self.temperature is not None
             past.append(self.temperature[back][..., None])
         if layout.future_temperature:
-            future.append(self._outlook(positions)[..., None])
+            future.append(self._outlook(positions, hindsight or layout.information is Information.W)[..., None])
         return Inputs(torch.from_numpy(np.concatenate(past, axis=-1)), torch.from_numpy(np.concatenate(future, axis=-1)))
 
-    def require_past(self, positions: np.ndarray) -> None:
-        """Refuse windows that would begin before the history does.
-
-        Raises:
-            IndexError: one would.
-        """
-        needed = self.layout.past_steps
-        if len(positions) and positions.min() < needed:
-            raise IndexError(f"a window at step {positions.min()} of the history cannot read the {needed} steps before it")
-
-    def _outlook(self, positions: np.ndarray) -> np.ndarray:
-        """Scaled temperatures of the target steps: as forecast where a whole forecast is kept for a window, else as they came."""
+    def _outlook(self, positions: np.ndarray, hindsight: bool) -> np.ndarray:
+        """Scaled temperatures of the target steps: as forecast where a whole forecast is kept for a window; with hindsight else as
+        they came."""
         layout, history = self.layout, self.history
         assert self.temperature is not None
         ahead = positions[:, None] + np.arange(layout.horizon_steps)
@@ -202,7 +204,7 @@ class Steps:
             if outlook is not None and np.isfinite(outlook[: layout.horizon_days]).all():
                 celsius = outlook.mean(axis=1) if layout.resolution == DAILY else outlook.ravel()
                 found[row] = ((celsius - MILD_C) / SPREAD_C)[: layout.horizon_steps]
-            elif position + layout.horizon_steps > len(self):
+            elif not hindsight or position + layout.horizon_steps > len(self):
                 day = history.days_and_after(1)[int(position) // layout.per_day]
                 raise HistoryError(
                     f"no weather forecast of {history.series.series_id} issued by {day:%F} is known",
@@ -226,7 +228,7 @@ class Windows:
         """Inputs and targets [rows, horizon_steps] of some windows."""
         chosen = self.positions[rows]
         ahead = chosen[:, None] + np.arange(self.steps.layout.horizon_steps)
-        return self.steps.inputs_at(chosen, self.energy), torch.from_numpy(self.energy[ahead])
+        return self.steps.inputs_at(chosen, self.energy, hindsight=True), torch.from_numpy(self.energy[ahead])
 
     @property
     def all(self) -> tuple[Inputs, Tensor]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from forecasting import calendar
-from forecasting.domain import Quantity, Series
+from forecasting.domain import Information, Quantity, Series
 from forecasting.errors import HistoryError
 from forecasting.history import History, clock_history, clock_temperature
 from forecasting.service import Service, demand_series, temperature_series
@@ -22,8 +22,10 @@ def beginning(series: Series, as_of: datetime, history_days: int) -> datetime:
 
 
 def known_history(service: Service, given: SeriesSettings, as_of: datetime) -> History:
-    """The history of a registered series as it was known at `as_of`, with the temperatures beside it and the newest weather
-    forecast for the days to come.
+    """The history of a registered series as it was known at `as_of`, with the temperatures beside it.
+
+    Where the settings let models know weather forecasts, with the newest of them for the days to come, and with those that were
+    known at the origins which models are judged from.
 
     Raises:
         HistoryError: nothing was known by then, or no complete day.
@@ -44,11 +46,17 @@ def known_history(service: Service, given: SeriesSettings, as_of: datetime) -> H
     temperature = series.companion(Quantity.TEMPERATURE) if given.weather is None else temperature_series(given)
     measured = _stored(service, temperature, as_of, since)
     history = clock_history(readings, series, measured)
-    outlook = _stored(service, temperature.companion(Quantity.TEMPERATURE_FORECAST), as_of, history.origin)
-    if history.temperature_c is None or outlook is None or outlook.empty:
+    if history.temperature_c is None or service.settings.model.information != Information.F:
         return history
-    coming = pd.date_range(history.days[-1] + pd.Timedelta(days=1), periods=HORIZON_DAYS, freq="D")
-    return replace(history, outlooks_c={len(history): clock_temperature(outlook, series, coming)})
+    forecasts = temperature.companion(Quantity.TEMPERATURE_FORECAST)
+    outlooks = {}
+    for position in range(max(1, len(history) - service.settings.training.validation_days), len(history) + 1):
+        origin = history.start_of(position)
+        outlook = _stored(service, forecasts, min(origin, as_of) if position < len(history) else as_of, origin)
+        if outlook is not None and not outlook.empty:
+            coming = pd.date_range(history.days[0] + pd.Timedelta(days=position), periods=HORIZON_DAYS, freq="D")
+            outlooks[position] = clock_temperature(outlook, series, coming)
+    return replace(history, outlooks_c=outlooks)
 
 
 def _stored(service: Service, series: Series, as_of: datetime, since: datetime) -> pd.DataFrame | None:

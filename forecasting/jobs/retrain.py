@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +31,8 @@ from forecasting.training import repeatable
 from forecasting.windows import Layout, require_trainable, whole_origins
 
 logger = logging.getLogger(__name__)
+FEWEST_OUTLOOKS = 21
+"""Origins with a weather forecast, below which models that read forecasts cannot be judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ def retrain(service: Service, given: SeriesSettings, as_of: datetime, progress: 
     trained = version is None
     if version is None:
         origins = whole_origins(history, until, layout.horizon_days)
+        layout, origins = _judged_with_outlooks(history, layout, origins)
         candidates = _fit_all(service, history, layout, until, origins, progress)
         raw = {name: candidate.model.uncalibrated() for name, candidate in candidates.items()}
         contest = hold_contest(service, raw, history, origins, layout.resolution, as_of)
@@ -82,6 +85,21 @@ def retrain(service: Service, given: SeriesSettings, as_of: datetime, progress: 
     report = RetrainReport(version, trained)
     logger.info("%s: %s", history.series.series_id, report)
     return report
+
+
+def _judged_with_outlooks(history: History, layout: Layout, origins: np.ndarray) -> tuple[Layout, np.ndarray]:
+    """The origins from which models that may know weather forecasts can be judged; the past alone where too few are kept."""
+    kept = np.array([origin for origin in origins.tolist() if origin in history.outlooks_c], dtype=int)
+    if layout.information is not Information.F or len(kept) >= FEWEST_OUTLOOKS:
+        return layout, kept if layout.information is Information.F else origins
+    logger.warning(
+        "%s: weather forecasts of only %d of %d origins are kept, %d are needed to judge by: candidates know the past weather (P)",
+        history.series.series_id,
+        len(kept),
+        len(origins),
+        FEWEST_OUTLOOKS,
+    )
+    return replace(layout, information=Information.P), origins
 
 
 def _require_known(candidates: Sequence[str]) -> None:

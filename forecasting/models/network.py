@@ -99,7 +99,7 @@ class Network(Forecaster):
         layout = self.layout
         steps = Steps.of(history, layout)
         last = until * layout.per_day
-        self._fit_scale(history.before(until), steps.energy_mwh[:last])
+        self.fit_scale(history.before(until))
         scaler = self.scaler(steps)
         fitted = windows_between(steps, 0, last, scaler)
         held_out = windows_between(steps, last, len(steps), scaler, stride=layout.per_day)
@@ -107,9 +107,10 @@ class Network(Forecaster):
             raise HistoryError(f"series {history.series.series_id} has no whole window to train on", "bring older readings")
         train(self, fitted, held_out, training, report)
 
-    def _fit_scale(self, past: History, energy_mwh: np.ndarray) -> None:
+    def fit_scale(self, past: History) -> None:
+        """Learn what `scaler` needs."""
         if not self.linear_path:
-            plain = Scaler.fit(energy_mwh)
+            plain = Scaler.fit(Steps.of(past, self.layout).energy_mwh)
             self.facts = torch.tensor([float(plain.mean_mwh), 0.0, float(plain.sd_mwh)], dtype=torch.float64)
             return
         demand = power(past, whole_days=self.whole_days)

@@ -47,7 +47,7 @@ class PastWeeks(Forecaster):
     def forecast(self, history: History, positions: np.ndarray) -> Forecast:
         steps = Steps.of(history, self.layout)
         begins = positions * self.layout.per_day
-        steps.require_past(begins)
+        self.layout.require_past(begins)
         quantiles = self._point(steps, begins)[..., None] + self.offsets_mwh.numpy()
         if self.whole_days:
             ahead = begins[:, None] + np.arange(self.layout.horizon_steps)

@@ -56,6 +56,7 @@ class TwoStageRidge(Forecaster):
 
     def forecast(self, history: History, positions: np.ndarray) -> Forecast:
         horizon = self.layout.horizon_days
+        self.layout.require_past(positions * self.layout.per_day)
         level = LogLevel(float(self.facts[0]), bool(self.facts[1]))
         known = history.before(int(positions.max())) if len(positions) else history
         base = CalendarRidge(level, self.coefficients).expected(known, horizon)

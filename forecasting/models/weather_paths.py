@@ -1,9 +1,9 @@
 """One demand model given weather and calendar, run over many paths that the weather may take.
 
 What is known of the weather only changes the paths: analogs of past years that begin like the last days (P), the same around a
-weather forecast with its growing error (F), or what came (W). Each path of demand carries an error block that the model really
-made in the same season, so that days, peaks and exceedances all follow from the same paths. Without any weather (U) the effect of
-temperature is its seasonal mean, and the error blocks hold the weather.
+weather forecast with its growing error (F; as P where none was kept), or what came (W). Each path of demand carries an error block
+that the model really made in the same season, so that days, peaks and exceedances all follow from the same paths. Without any
+weather (U) the effect of temperature is its seasonal mean, and the error blocks hold the weather.
 """
 
 from dataclasses import dataclass
@@ -95,6 +95,7 @@ class WeatherPaths(Forecaster):
         self.drift = Analogs(anomalies, np.asarray(past.days.day_of_year), horizon).drift(until)
 
     def forecast(self, history: History, positions: np.ndarray) -> Forecast:
+        self.layout.require_past(positions * self.layout.per_day)
         known = self._known(history.before(int(positions.max())) if len(positions) else history)
         levels = torch.tensor(LEVELS, dtype=torch.float64)
         weights = torch.from_numpy(history.weights_and_after(self.layout.horizon_days)).double()
@@ -144,7 +145,8 @@ class WeatherPaths(Forecaster):
             return torch.where(torch.isnan(found := self._came(history, position)), climate, found)[None]
         last = analogs.lately(np.array([position]))[0]
         lately = None if bool(torch.isnan(last).any()) else last
-        begins, spread_c = analogs.drawn(position, self.paths, lately if information is Information.P else None, generator)
+        outlook = self._outlook(history, position) if information is Information.F else None
+        begins, spread_c = analogs.drawn(position, self.paths, lately if outlook is None else None, generator)
         if not len(begins):
             return climate[None]
         expected = torch.zeros_like(climate) if lately is None else (lately @ self.drift).view(horizon, -1)
@@ -152,8 +154,7 @@ class WeatherPaths(Forecaster):
         level = LEVEL_SHARE * spread_c * torch.from_numpy(generator.standard_normal((len(begins), 1, 1)))
         departing = scatter - (analogs.lately(begins) @ self.drift).view(len(begins), horizon, -1) + level
         path = climate + expected + departing
-        if information is Information.F:
-            outlook = self._outlook(history, position)
+        if outlook is not None:
             path = torch.where(torch.isnan(outlook), path, outlook + (scatter + level) * self._outlook_error(scatter.shape[2]))
         return path
 
@@ -164,13 +165,11 @@ class WeatherPaths(Forecaster):
         grown = OUTLOOK_ERROR_C + (sd - OUTLOOK_ERROR_C) * (days - 1) / (OUTLOOK_DAYS - 1)
         return (grown.clamp(min=min(OUTLOOK_ERROR_C, sd), max=sd) / sd).view(-1, slots)
 
-    def _outlook(self, history: History, position: int) -> Tensor:
+    def _outlook(self, history: History, position: int) -> Tensor | None:
+        """The weather forecast kept for an origin [horizon_days, slots], nan where it does not reach; None where none was kept."""
         outlook = history.outlooks_c.get(position)
         if outlook is None:
-            raise HistoryError(
-                f"no weather forecast of {history.series.series_id} issued by {_days_from(history, position, 1)[0]:%F} is known",
-                "ingest weather forecasts, or ask for information P",
-            )
+            return None
         found = torch.full((self.layout.horizon_days, history.slots), torch.nan, dtype=torch.float64)
         shared = min(len(found), len(outlook))
         found[:shared] = torch.from_numpy(outlook[:shared])

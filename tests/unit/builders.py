@@ -18,7 +18,7 @@ from forecasting.models.network import Network
 from forecasting.models.past_weeks import PastWeeks
 from forecasting.predicting import FittedModel
 from forecasting.settings import ModelSettings, TrainingSettings
-from forecasting.windows import Inputs, Layout, Scaler, whole_origins
+from forecasting.windows import Inputs, Layout, whole_origins
 
 MELBOURNE = "Australia/Melbourne"
 LAYOUT = Layout(DAILY, 1, past_steps=14, horizon_steps=14)
@@ -149,8 +149,7 @@ def make_model(family: str, history: History, layout: Layout = LAYOUT) -> Fitted
     forecaster = make_forecaster(family, layout)
     until = len(history) - VALIDATION_DAYS
     if isinstance(forecaster, Network):
-        scaler = Scaler.fit(history.energy_mwh[:until] if forecaster.whole_days else history.demand_mwh[:until])
-        forecaster.scale = torch.tensor([scaler.mean_mwh, scaler.sd_mwh], dtype=torch.float64)
+        forecaster.fit_scale(history.before(until))
     else:
         forecaster.learn(history, until, QUICK, untold)
     return FittedModel.raw(family, forecaster)
