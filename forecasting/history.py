@@ -79,6 +79,18 @@ class History:
             outlooks_c=outlooks,
         )
 
+    def since(self, position: int) -> "History":
+        """Without the days before a position."""
+        return replace(
+            self,
+            days=self.days[position:],
+            demand_mwh=self.demand_mwh[position:],
+            weights=self.weights[position:],
+            filled=self.filled[position:],
+            temperature_c=None if self.temperature_c is None else self.temperature_c[position:],
+            outlooks_c={at - position: outlook for at, outlook in self.outlooks_c.items() if at >= position},
+        )
+
     def days_and_after(self, horizon_days: int) -> pd.DatetimeIndex:
         """Its days and as many after them."""
         return pd.date_range(self.days[0], periods=len(self) + horizon_days, freq="D")

@@ -1,6 +1,6 @@
 """Pictures: people would rather look than read. Every one of a simulated series says so."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +78,31 @@ def validation_picture(history: History, positions: np.ndarray, quantiles_mwh: n
     axes.plot(history.days[span], history.energy_mwh[span] / GWH, color=ACTUAL, marker="o", markersize=2.5, lw=1, label="observed")
     axes.set_ylabel("demand, GWh a day")
     return _finished(figure, history.series, dates=True)
+
+
+def lead_picture(series: Series, losses: Mapping[str, Sequence[float]], unit: str) -> Figure:
+    """Loss by lead day, a line for each model: {name: one loss a day}."""
+    figure, axes = _axes(series, "Pinball loss by lead")
+    colours = (MODEL, NAIVE, ACTUAL, "#15803d", "#7e22ce")
+    for number, (name, values) in enumerate(losses.items()):
+        colour = NAIVE if name == "weekly_naive" else colours[number % len(colours)]
+        axes.plot(range(1, len(values) + 1), values, marker="o", markersize=3, color=colour, label=name)
+    axes.set_xlabel("lead, days")
+    axes.set_ylabel(f"mean pinball loss, {unit}")
+    axes.set_ylim(bottom=0)
+    return _finished(figure, series)
+
+
+def calibration_picture(series: Series, shares: Mapping[str, Mapping[float, float]]) -> Figure:
+    """Share of actual values at or below each quantile against its level, a line for each model: {name: {level: share}}."""
+    figure, axes = _axes(series, "Calibration: how often demand stays below each quantile")
+    axes.plot([0, 1], [0, 1], color="grey", lw=0.8, ls=":", label="perfect")
+    for number, (name, points) in enumerate(shares.items()):
+        colour = (MODEL, NAIVE, ACTUAL)[number % 3]
+        axes.plot(list(points), list(points.values()), marker="o", markersize=4, color=colour, label=name)
+    axes.set_xlabel("level of the quantile")
+    axes.set_ylabel("share of actual values at or below")
+    return _finished(figure, series)
 
 
 def save(figure: Figure, path: Path) -> Path:

@@ -1,7 +1,7 @@
 """What a person sees in the terminal."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from forecasting.backtest import Plan
+from forecasting.backtest_scores import Scores
 from forecasting.domain import DAILY, Series
 from forecasting.errors import StoreError
 from forecasting.jobs.doctor import Check
@@ -117,3 +119,51 @@ def _short(lag: timedelta | None) -> str:
         return ""
     hours = lag / timedelta(hours=1)
     return f"{hours:.0f} h" if hours < 72 else f"{hours / 24:,.0f} d"
+
+
+SCORE_COLUMNS = {
+    "mse": ("MSE", "{:.4f}"),
+    "mape": ("MAPE, %", "{:.2f}"),
+    "mase": ("MASE", "{:.3f}"),
+    "pinball": ("pinball, MWh", "{:,.0f}"),
+    "skill": ("skill", "{:.1%}"),
+    "coverage_80": ("80 % coverage", "{:.1%}"),
+    "bias": ("bias, MWh", "{:+,.0f}"),
+    "pairs": ("pairs", "{:,}"),
+}
+
+
+def show_scores(console: Console, scores: Scores, plan: Plan) -> None:
+    """Print how a backtest went."""
+    title = f"{plan.family}, {plan.resolution}, information {plan.information}, {plan.first} to {plan.last}"
+    table = Table(
+        title=title, title_justify="left", caption="MSE in units of the sd before; skill against weekly naive by pinball loss"
+    )
+    table.add_column("", no_wrap=True)
+    for heading, _ in SCORE_COLUMNS.values():
+        table.add_column(heading, justify="right")
+    rows = {"all": scores.overall}
+    table.add_row("all", *_scores_row(rows["all"]), style="bold", end_section=True)
+    for members in scores.groups.values():
+        for name, row in members.items():
+            table.add_row(name, *_scores_row(row), end_section=name == list(members)[-1])
+    console.print(table)
+    shares = ", ".join(f"{level} {share:.3f}" for level, share in scores.calibration.items())
+    console.print(f"actual at or below each level: {shares}", highlight=False)
+    for level, tail in scores.tail.items():
+        console.print(f"pinball at {level}: {tail['model']:,.0f} MWh, climatology {tail['climatology']:,.0f} MWh", highlight=False)
+    for event in scores.events:
+        table = Table(
+            title=f"daily peak above the {event.level:.0%} quantile of the year before: came on {event.happened:.1%} of the days",
+            caption=f"Brier {event.brier:.4f}; climatology of the season {event.brier_season:.4f}, flat {event.brier_share:.4f}",
+            title_justify="left",
+        )
+        for heading in ("forecast probability", "mean", "observed", "pairs"):
+            table.add_column(heading, justify="right")
+        for name, row in event.reliability.items():
+            table.add_row(name, f"{row['forecast']:.3f}", f"{row['observed']:.3f}", f"{row['pairs']:,}")
+        console.print(table)
+
+
+def _scores_row(row: Mapping[str, float]) -> list[str]:
+    return [shape.format(row[name]) for name, (_, shape) in SCORE_COLUMNS.items()]

@@ -2,7 +2,7 @@
 
 import typer
 
-from forecasting.cli import jobs, looking, servers
+from forecasting.cli import jobs, looking, modelling, servers
 from forecasting.cli.running import guarded
 
 app = typer.Typer(
@@ -13,6 +13,7 @@ app = typer.Typer(
 )
 PANELS = {
     "Jobs": (jobs.daily, jobs.ingest, jobs.backfill, jobs.retrain, jobs.publish, jobs.watch),
+    "Modelling": (modelling.backtest,),
     "Looking": (looking.show, looking.status, looking.doctor),
     "Servers": (servers.migrate, servers.mlflow, servers.prefect, servers.stop),
 }

@@ -176,12 +176,16 @@ class WeatherPaths(Forecaster):
         return found
 
     def _came(self, history: History, position: int) -> Tensor:
-        if history.temperature_c is None or position + self.layout.horizon_days > len(history):
+        """The temperatures that came [horizon_days, slots], nan where they have not yet."""
+        came = None if history.temperature_c is None else history.temperature_c[position : position + self.layout.horizon_days]
+        if came is None or not len(came):
             raise HistoryError(
                 f"temperatures of {history.series.series_id} from {_days_from(history, position, 1)[0]:%F} on have not come yet",
                 "information W looks back only; ask for P or F",
             )
-        return torch.from_numpy(history.temperature_c[position : position + self.layout.horizon_days].copy())
+        found = torch.full((self.layout.horizon_days, history.slots), torch.nan, dtype=torch.float64)
+        found[: len(came)] = torch.from_numpy(came.copy())
+        return found
 
     def _known(self, history: History) -> Known:
         horizon = self.layout.horizon_days
