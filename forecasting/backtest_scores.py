@@ -39,7 +39,8 @@ class Event:
 
 @dataclass(frozen=True)
 class Scores:
-    """overall and groups (by lead, weekday, month, kind of day): see `_scored`. tail: pinball loss of model and climatology by level.
+    """overall and groups (by lead, weekday, month, kind of day): see `_scored`. tail: pinball loss of model and climatology by
+    level.
     calibration: share of actual values below each level. Energy in MWh."""
 
     overall: Mapping[str, float]
