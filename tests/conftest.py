@@ -133,8 +133,9 @@ def home(folder: Path, empty_mlflow: Path) -> Path:
 
 @pytest.fixture
 def settings(dsn: str, home: Path) -> Settings:
-    """Quick training on the test's own database and state folder."""
-    return load_settings(home=home, database_url=dsn, training={"epochs": 2}, git_sha="0" * 40)
+    """Quick training of few candidates on the test's own database and state folder."""
+    candidates = ("weekly_naive", "seq2seq_attention")
+    return load_settings(home=home, database_url=dsn, training={"epochs": 2}, model={"candidates": candidates}, git_sha="0" * 40)
 
 
 @pytest.fixture(scope="session")

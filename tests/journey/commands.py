@@ -1,5 +1,6 @@
 """The command as a user meets it: its own process, its own Postgres."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,7 +10,14 @@ from forecasting.registry import Registry
 from forecasting.store import Store, embedded
 
 Finished = subprocess.CompletedProcess[str]
-QUICK = {"FORTNIGHT_TRAINING__EPOCHS": "2", "FORTNIGHT_INGEST__HISTORY_DAYS": "200", "OMP_NUM_THREADS": "1", "COLUMNS": "160"}
+CANDIDATES = ("weekly_naive", "seq2seq_attention")
+QUICK = {
+    "FORTNIGHT_TRAINING__EPOCHS": "2",
+    "FORTNIGHT_MODEL__CANDIDATES": json.dumps(CANDIDATES),
+    "FORTNIGHT_INGEST__HISTORY_DAYS": "200",
+    "OMP_NUM_THREADS": "1",
+    "COLUMNS": "160",
+}
 DAILY = ("daily", "--source", "simulated", "--as-of", "2024-03-01")
 
 

@@ -8,7 +8,7 @@ import pytest
 from forecasting.jobs.watch import watch
 from forecasting.service import choose_series, demand_series, open_service
 from forecasting.settings import Settings
-from tests.store.builders import START, new_version, score_row
+from tests.store.builders import START, add_version, new_version, score_row
 
 DAY = timedelta(days=1)
 STEADY_DAYS, DRIFTING_DAYS = 80, 5
@@ -23,7 +23,7 @@ def test_a_drift_opens_one_alert_and_logs_it_and_its_end_resolves_it(settings: S
 
         def retrained(day: int, loss: float) -> None:
             scores = [score_row("candidate", loss, day + 1), score_row("weekly_naive", 5.0)]
-            service.store.versions.add(new_version(key, day + 1, START + day * DAY), scores)
+            add_version(service.store, new_version(key, day + 1, START + day * DAY), scores)
 
         def alerts() -> list[tuple[object, ...]]:
             query = "SELECT rule, opened_as_of, resolved_as_of FROM fortnight.alert ORDER BY alert_id"
@@ -56,7 +56,7 @@ def test_no_alert_before_there_is_enough_to_compare_with(settings: Settings) -> 
         key = service.store.readings.key(demand_series(given))
         for day in range(20):
             scores = [score_row("candidate", 3.0 if day < 10 else 9.0, day + 1), score_row("weekly_naive", 5.0)]
-            service.store.versions.add(new_version(key, day + 1, START + day * DAY), scores)
+            add_version(service.store, new_version(key, day + 1, START + day * DAY), scores)
         report = watch(service, given, START + 20 * DAY)
         assert str(report).startswith("too early to judge")
         assert service.store.connection.execute("SELECT count(*) FROM fortnight.alert").fetchone() == (0,)

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
-from forecasting.domain import Quantity, Series
+from forecasting.domain import Information, Quantity, Series
 from forecasting.frames import Batch, readings_frame, rejected_frame
 from forecasting.store import Store
 from forecasting.store.ingests import Added, IngestKind, Window
-from forecasting.store.versions import NewVersion, ScoreRow
+from forecasting.store.versions import ModelVersion, NewVersion, ScoreRow
 
 HALF_HOUR = timedelta(minutes=30)
 START = datetime(2014, 1, 1, tzinfo=UTC)
@@ -50,7 +50,7 @@ def at(half_hours: float) -> datetime:
 
 
 def new_version(
-    series_key: int, version: int = 1, as_of: datetime = START, *, promoted: bool = True, key: str | None = None
+    series_key: int, version: int = 1, as_of: datetime = START, *, contender: bool = True, key: str | None = None
 ) -> NewVersion:
     return NewVersion(
         series_key=series_key,
@@ -60,6 +60,7 @@ def new_version(
         model_name="fortnight-vic-daily",
         version=version,
         family="seq2seq_attention",
+        information=Information.P,
         mlflow_run_id=f"run{version}",
         weights_sha256="a" * 64,
         card_sha256="b" * 64,
@@ -67,9 +68,14 @@ def new_version(
         history_start=START - timedelta(days=100),
         history_end=START,
         git_sha="d" * 40,
-        promoted=promoted,
+        contender=contender,
         reason="because",
     )
+
+
+def add_version(store: Store, version: NewVersion, scores: Sequence[ScoreRow] = (), *, elected: bool = True) -> ModelVersion:
+    """Record a retrain of one candidate."""
+    return store.versions.add([version], scores, "because" if elected else None)
 
 
 def score_row(forecaster: str, pinball_mwh: float, version: int | None = None) -> ScoreRow:

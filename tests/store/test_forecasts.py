@@ -10,13 +10,13 @@ from forecasting.errors import PublishError
 from forecasting.store import Store
 from forecasting.store.forecasts import NewIssue
 from forecasting.store.versions import ModelVersion
-from tests.store.builders import START, forecast, new_version, series
+from tests.store.builders import START, add_version, forecast, new_version, series
 
 
 @pytest.fixture
 def version(store: Store) -> ModelVersion:
     store.readings.register(series())
-    return store.versions.add(new_version(store.readings.key(series())), [])
+    return add_version(store, new_version(store.readings.key(series())))
 
 
 def publish(store: Store, version: ModelVersion, frame: pd.DataFrame, history: str = "h", days: int = 0) -> bool:

@@ -13,7 +13,7 @@ from forecasting.frames import Batch, readings_frame, rejected_frame
 from forecasting.store import Store
 from forecasting.store.forecasts import NewIssue
 from forecasting.store.ingests import Gap, Window
-from tests.store.builders import HALF_HOUR, START, at, batch, forecast, merge, new_version, series
+from tests.store.builders import HALF_HOUR, START, add_version, at, batch, forecast, merge, new_version, series
 
 FOREVER = at(100_000)
 
@@ -68,8 +68,8 @@ def test_a_correction_names_the_models_and_forecasts_that_used_the_old_value(reg
     key = registered.readings.key(series())
     merge(registered, series(), values(0, 1, 2), as_of=10)
     trained = replace(new_version(key, version=7, as_of=at(11)), history_start=at(0), history_end=at(2))
-    used = registered.versions.add(trained, [])
-    later = registered.versions.add(replace(new_version(key, version=8, as_of=at(30)), history_start=at(0), history_end=at(2)), [])
+    used = add_version(registered, trained)
+    later = add_version(registered, replace(new_version(key, version=8, as_of=at(30)), history_start=at(0), history_end=at(2)))
     for model, as_of in ((used, 11), (later, 30)):
         issue = NewIssue(model, START, at(-4), at(as_of), f"history {as_of}", "MWh", leads=14)
         registered.forecasts.publish(forecast(), issue)
@@ -89,7 +89,7 @@ def test_a_forecast_is_named_for_its_inputs_too(registered: Store) -> None:
     key = registered.readings.key(series())
     merge(registered, series(), values(0), as_of=10)
     old = replace(new_version(key, as_of=at(-50)), history_start=at(-100), history_end=at(-50))
-    model = registered.versions.add(old, [])
+    model = add_version(registered, old)
     issue = NewIssue(model, at(48), at(0), at(60), "history", "MWh", leads=14)
     frame = forecast()
     for column in ("target_start", "target_end"):

@@ -1,11 +1,12 @@
--- The champion before this one: the last version promoted before the newest unbroken reign of it began.
+-- The champion before this one: the last other version promoted before this one last became champion on its merits. A rollback
+-- is no merit: rolled back again, the champion before that one follows, and two versions never take turns.
 WITH reign AS (
-    SELECT p.model_version_key, p.as_of, p.promotion_key
+    SELECT p.model_version_key, p.as_of, p.promotion_key, p.kind
     FROM fortnight.promotion AS p
     WHERE p.series_key = %(series_key)s AND p.resolution = %(resolution)s AND p.as_of <= %(as_of)s
 ),
 begun AS (
-    SELECT as_of, promotion_key FROM reign WHERE model_version_key = %(model_version_key)s
+    SELECT as_of, promotion_key FROM reign WHERE model_version_key = %(model_version_key)s AND kind <> 'rollback'
     ORDER BY as_of DESC, promotion_key DESC LIMIT 1
 )
 SELECT m.*
