@@ -7,8 +7,8 @@ was stopped goes on where it was.
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from multiprocessing import get_context
@@ -69,6 +69,10 @@ class Block:
     origins: tuple[int, ...]
     begin: int
     until: int
+
+
+Work = tuple[Path, str, Mapping[str, Any], Block]
+"""A block to run with a family and its options, and where its forecasts go."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +146,7 @@ def run(
     parts.mkdir(parents=True, exist_ok=True)
     told = {"history": history.fingerprint, "code": code_digest(), "training": training.model_dump(), "layout": asdict(layout)}
     files: dict[tuple[str, int], Path] = {}
-    waiting: list[tuple[Path, str, Mapping[str, Any], Block]] = []
+    waiting: list[Work] = []
     for family in dict.fromkeys((plan.family, NAIVE)):
         options = MODELS[family].options(model)
         for number, block in enumerate(todo):
@@ -152,33 +156,44 @@ def run(
                 waiting.append((files[family, number], family, options, block))
     done = len(files) - len(waiting)
     progress("backtest", done, len(files))
-    if waiting:
-        context = get_context("spawn")
-        environment = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-        os.environ.update(dict.fromkeys(environment, "1"))  # inherited by the workers: one thread each
-        try:
-            with ProcessPoolExecutor(min(workers, len(waiting)), context) as pool:
-                jobs: list[Future[None]] = [
-                    pool.submit(run_block, path, family, options, layout, history, block, training)
-                    for path, family, options, block in waiting
-                ]
-                try:
-                    for job in as_completed(jobs):
-                        job.result()
-                        done += 1
-                        progress("backtest", done, len(files))
-                except BaseException:
-                    pool.shutdown(cancel_futures=True)
-                    raise
-        finally:
-            for name, value in environment.items():
-                os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+    for _ in _finished(waiting, layout, history, training, workers):
+        done += 1
+        progress("backtest", done, len(files))
     origins = np.concatenate([block.origins for block in todo])
     found = {
         family: _joined([_read(files[family, number]) for number in range(len(todo))], plan, history, origins)
         for family in (plan.family, NAIVE)
     }
     return Backtest(plan, history, origins, _actual(plan, history, origins), found[plan.family], found[NAIVE])
+
+
+def _finished(
+    waiting: Sequence[Work], layout: Layout, history: History, training: TrainingSettings, workers: int
+) -> Iterator[None]:
+    """Run blocks, several at once where there is more than one worker; yields after each."""
+    count = min(workers, len(waiting))
+    if count <= 1:
+        for path, family, options, block in waiting:
+            run_block(path, family, options, layout, history, block, training)
+            yield
+        return
+    environment = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+    os.environ.update(dict.fromkeys(environment, "1"))  # the workers inherit it: one thread each
+    try:
+        with ProcessPoolExecutor(count, get_context("spawn")) as pool:
+            jobs = [
+                pool.submit(run_block, path, family, options, layout, history, block, training)
+                for path, family, options, block in waiting
+            ]
+            try:
+                for job in as_completed(jobs):
+                    job.result()
+                    yield
+            finally:
+                pool.shutdown(cancel_futures=True)
+    finally:
+        for name, value in environment.items():
+            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
 
 
 def run_block(
@@ -200,13 +215,13 @@ def run_block(
     calibrates = MODELS[family].made_by.calibrates_itself or MODELS[family].baseline
     fitted_until = until if calibrates else until - training.validation_days
     with repeatable(training.seed):
-        forecaster = build(family, layout, **options)
-        forecaster.learn(known.before(until), fitted_until, training, _untold)
-    model = FittedModel.raw(family, forecaster)
-    if not calibrates:
         past = known.before(until)
-        model = model.calibrated(past, whole_origins(past, fitted_until, layout.horizon_days))
-    forecast = model.forecast(known, origins)
+        forecaster = build(family, layout, **options)
+        forecaster.learn(past, fitted_until, training, _untold)
+        model = FittedModel.raw(family, forecaster)
+        if not calibrates:
+            model = model.calibrated(past, whole_origins(past, fitted_until, layout.horizon_days))
+        forecast = model.forecast(known, origins)
     arrays = {"mean": forecast.mean, "quantiles": forecast.quantiles}
     if forecast.peak is not None:
         arrays["peak"] = forecast.peak

@@ -14,9 +14,11 @@ from forecasting.backtest_scores import Scores
 from forecasting.domain import DAILY, Series
 from forecasting.errors import StoreError
 from forecasting.jobs.doctor import Check
+from forecasting.jobs.promote import Evidence
 from forecasting.jobs.status import ALARM, LOOK, WELL, Status
 from forecasting.service import Service
 from forecasting.store.forecasts import ForecastRow
+from forecasting.store.versions import ListedVersion
 
 
 def show_latest(console: Console, service: Service, series_id: str, as_of: datetime | None = None) -> None:
@@ -167,3 +169,34 @@ def show_scores(console: Console, scores: Scores, plan: Plan) -> None:
 
 def _scores_row(row: Mapping[str, float]) -> list[str]:
     return [shape.format(row[name]) for name, (_, shape) in SCORE_COLUMNS.items()]
+
+
+def versions_table(series: Series, versions: Sequence[ListedVersion], champion: int | None) -> Table:
+    """Registered versions of a series, newest first."""
+    table = Table(
+        title=f"{series.name}: model versions", caption="scores on the validation windows of each retrain", title_justify="left"
+    )
+    for heading in ("version", "family", "knows", "trained as of", "pinball, MWh", "MAPE, %", "80 % coverage", "champion"):
+        table.add_column(heading, justify="right" if heading in ("version", "pinball, MWh", "MAPE, %", "80 % coverage") else "left")
+    for each in versions:
+        told = (each.pinball_mwh, "{:,.0f}"), (each.mape_percent, "{:.2f}"), (each.coverage_80, "{:.0%}")
+        scores = ["" if value is None else shape.format(value) for value, shape in told]
+        now = "now, " if each.version == champion else ""
+        style = "bold" if now else None
+        day = f"{each.as_of.astimezone(series.zone):%F}"
+        table.add_row(str(each.version), each.family, each.information, day, *scores, f"{now}{each.promoted or ''}", style=style)
+    return table
+
+
+def evidence_table(evidence: Evidence) -> Table:
+    """A version beside the champion, on the same recent windows."""
+    own, other = evidence.scores
+    table = Table(title=f"{evidence.version.model_name}: from the same {own.windows} recent origins", title_justify="left")
+    table.add_column("")
+    table.add_column(f"version {evidence.version.version} ({evidence.version.family})", justify="right")
+    if evidence.champion is not None:
+        table.add_column(f"champion: version {evidence.champion.version} ({evidence.champion.family})", justify="right")
+    rows = {"pinball_mwh": "{:,.0f}", "mape_percent": "{:.2f}", "mase": "{:.3f}", "coverage_80": "{:.1%}"}
+    for name, shape in rows.items():
+        table.add_row(name, *(shape.format(getattr(each, name)) for each in (own, other) if each is not None))
+    return table

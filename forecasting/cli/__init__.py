@@ -13,7 +13,7 @@ app = typer.Typer(
 )
 PANELS = {
     "Jobs": (jobs.daily, jobs.ingest, jobs.backfill, jobs.retrain, jobs.publish, jobs.watch),
-    "Modelling": (modelling.backtest,),
+    "Modelling": (modelling.models, modelling.promote, modelling.rollback, modelling.backtest),
     "Looking": (looking.show, looking.status, looking.doctor),
     "Servers": (servers.migrate, servers.mlflow, servers.prefect, servers.stop),
 }

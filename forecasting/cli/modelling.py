@@ -5,17 +5,24 @@ import os
 import shutil
 import sys
 from dataclasses import asdict
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from forecasting.cli.looking import JsonOption
-from forecasting.cli.options import PathOption, SeriesOption, SourceOption
-from forecasting.cli.running import err, log_to_terminal, out, progress_shown
+from forecasting.cli.options import AsOfOption, PathOption, SeriesOption, SourceOption
+from forecasting.cli.running import err, log_to_terminal, out, progress_shown, run
+from forecasting.domain import DAILY, INTERVAL, Information
 from forecasting.errors import SettingsError
-from forecasting.settings import load_settings
+from forecasting.jobs import Progress as Report
+from forecasting.settings import SeriesSettings, load_settings
+
+if TYPE_CHECKING:
+    from forecasting.service import Service
+
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 def backtest(
@@ -64,9 +71,9 @@ def backtest(
 
     Stopped, the same command goes on where it was.
     """
-    from forecasting.backtest import Plan, frame, outlooks, run
+    from forecasting.backtest import Plan, frame, outlooks
+    from forecasting.backtest import run as run_plan
     from forecasting.backtest_scores import scores
-    from forecasting.domain import DAILY, INTERVAL, Information
     from forecasting.jobs.feed_history import history_of_feed
     from forecasting.report import show_scores
     from forecasting.service import choose_series
@@ -99,7 +106,7 @@ def backtest(
             window,
         )
         parts = out_file.with_name(f"{out_file.name}.parts")
-        found = run(plan, history, settings.model, settings.training, parts, workers, report)
+        found = run_plan(plan, history, settings.model, settings.training, parts, workers, report)
         report("scoring", 0, 1)
         told = scores(found)
         unfinished = out_file.with_name(f"unfinished.{out_file.name}")
@@ -123,6 +130,72 @@ def backtest(
     else:
         show_scores(out, told, plan)
     err.print(f"{len(found.origins)} origins, {found.actual.size:,} forecasts: {out_file}", highlight=False, soft_wrap=True)
+
+
+def models(
+    series: SeriesOption = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many of the newest.")] = 25,
+) -> None:
+    """List registered versions with their scores, and who is champion."""
+    from forecasting.jobs.champion import reigning
+    from forecasting.report import versions_table
+    from forecasting.service import choose_series, demand_series, open_service
+
+    settings, now = load_settings(), datetime.now(UTC)
+    with open_service(settings, now) as service:
+        for given in choose_series(settings, series_ids=series or (), stored=service.store.readings.stored_ids()):
+            of = demand_series(given)
+            champion = reigning(service, of, DAILY, now)
+            listed = service.store.versions.listed(service.store.readings.key(of), now, limit)
+            out.print(versions_table(of, listed, None if champion is None else champion.version))
+
+
+def promote(
+    version: Annotated[int, typer.Option("--version", min=1, help="The version to make champion; see fortnight models.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why, for those who read the record.")],
+    series: SeriesOption = None,
+    as_of: AsOfOption = None,
+    yes: YesOption = False,
+) -> None:
+    """Make a version champion, after a look at how it does against the present one. It stands until a later election."""
+    from forecasting.jobs.promote import evidence
+    from forecasting.jobs.promote import promote as job
+    from forecasting.report import evidence_table
+
+    def decide(service: "Service", given: SeriesSettings, moment: datetime, report: Report) -> None:
+        found = evidence(service, given, version, moment, report)
+        out.print(evidence_table(found))
+        if found.champion is not None and found.champion.version == version:
+            raise SettingsError(f"version {version} is champion already", "there is nothing to do")
+        _confirm(f"make version {version} champion of {given.id}", yes)
+        job(service, found.version, "by hand", moment, reason)
+
+    run(decide, None, None, series, as_of, stored=True)
+
+
+def rollback(
+    series: SeriesOption = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why, for those who read the record.")] = "the newer one was withdrawn",
+    as_of: AsOfOption = None,
+    yes: YesOption = False,
+) -> None:
+    """Go back to the champion before this one; asked again, to the one before that."""
+    from forecasting.jobs.champion import load
+    from forecasting.jobs.promote import before
+    from forecasting.jobs.promote import promote as job
+
+    def decide(service: "Service", given: SeriesSettings, moment: datetime, report: Report) -> None:  # noqa: ARG001
+        found = before(service, given, moment)
+        load(service, found)  # what cannot be verified is not gone back to
+        _confirm(f"go back to version {found.version} ({found.family}) of {given.id}", yes)
+        job(service, found, "rollback", moment, reason)
+
+    run(decide, None, None, series, as_of, stored=True)
+
+
+def _confirm(what: str, yes: bool) -> None:
+    if not yes and not typer.confirm(f"{what}?"):
+        raise SettingsError(f"not done: {what}", "answer y, or give --yes")
 
 
 def _day(name: str, given: str | None) -> date | None:

@@ -74,6 +74,22 @@ class ValidationLoss:
     version: int
 
 
+@dataclass(frozen=True, slots=True)
+class ListedVersion:
+    """A version as a modeller looks at it: scores on the validation windows of its retrain, None of versions of old; `promoted` is
+    how it last became champion."""
+
+    version: int
+    family: str
+    information: str
+    as_of: datetime
+    contender: bool
+    pinball_mwh: float | None
+    mape_percent: float | None
+    coverage_80: float | None
+    promoted: str | None
+
+
 class Versions:
     """Rows of `model_version` and `validation_score`."""
 
@@ -145,6 +161,12 @@ class Versions:
         parameters = {"series_key": series_key, "resolution": resolution, "as_of": as_of}
         with self.connection.cursor(row_factory=class_row(ValidationLoss)) as cursor:
             return cursor.execute(statement("validation_losses"), parameters).fetchall()
+
+    def listed(self, series_key: int, as_of: datetime, limit: int) -> list[ListedVersion]:
+        """The newest versions of a series, newest first."""
+        parameters = {"series_key": series_key, "as_of": as_of, "limit": limit}
+        with self.connection.cursor(row_factory=class_row(ListedVersion)) as cursor:
+            return cursor.execute(statement("listed_versions"), parameters).fetchall()
 
     def _one(self, name: str, parameters: Mapping[str, Any]) -> ModelVersion | None:
         with self.connection.cursor(row_factory=dict_row) as cursor:
