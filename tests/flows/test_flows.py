@@ -1,5 +1,6 @@
 """The flows on a real Prefect server: what ends how, and what is left behind."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ def environment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORTNIGHT_HOME", str(settings.home))
     monkeypatch.setenv("FORTNIGHT_DATABASE_URL", settings.database_url.get_secret_value())
     monkeypatch.setenv("FORTNIGHT_TRAINING__EPOCHS", "2")
+    monkeypatch.setenv("FORTNIGHT_MODEL__CANDIDATES", json.dumps(settings.model.candidates))
     monkeypatch.setenv("FORTNIGHT_INGEST__HISTORY_DAYS", "200")
 
 
@@ -27,13 +29,13 @@ def count(store: Store, table: str) -> int:
     return int(str(row[0]))
 
 
-def test_daily_twice_makes_one_forecast_and_one_model(store: Store) -> None:
+def test_daily_twice_makes_one_forecast_and_one_version_of_each_candidate(store: Store) -> None:
     from flows.daily import daily
 
     for _ in range(2):
         state = daily(source="simulated", as_of=AS_OF, return_state=True)
         assert state.is_completed(), state.message
-    assert (count(store, "forecast_issue"), count(store, "model_version")) == (1, 1)
+    assert (count(store, "forecast_issue"), count(store, "model_version")) == (1, 2)
     rows = store.forecasts.latest("simulated", "daily")
     assert len(rows) == 14
     assert f"{rows[0].readings_as_of:%F %H:%M}" == "2024-02-29 13:00"
@@ -96,11 +98,12 @@ def test_a_failed_retrain_does_not_keep_the_old_champion_from_publishing(store: 
     from flows.daily import daily
 
     assert daily(source="simulated", as_of=AS_OF, return_state=True).is_completed()
+    champion = store.forecasts.latest("simulated", "daily")[0].model_version
     monkeypatch.setenv("FORTNIGHT_TRAINING__VALIDATION_DAYS", "190")
     state = daily(source="simulated", as_of="2024-03-02", return_state=True)
     assert state.name == "HistoryError", "too little history left to train on"
     rows = store.forecasts.latest("simulated", "daily")
-    assert (f"{rows[0].readings_as_of:%F}", rows[0].model_version) == ("2024-03-01", 1)
+    assert (f"{rows[0].readings_as_of:%F}", rows[0].model_version) == ("2024-03-01", champion)
 
 
 def test_what_was_never_ingested_cannot_be_published(store: Store) -> None:

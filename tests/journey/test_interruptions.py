@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from forecasting.store import embedded
-from tests.journey.commands import DAILY, environment, fortnight, state_of
+from tests.journey.commands import CANDIDATES, DAILY, environment, fortnight, state_of
 
 KILLS = 10
+ONE_DAY = {"issues": 1, "values": 14, "versions": len(CANDIDATES), "runs": ["FINISHED"] * (1 + len(CANDIDATES))}
+"""A parent run, and a run and a version of each candidate."""
 FORECAST = "SELECT lead, target_start, mean, q10, q50, q90 FROM published.forecast_latest ORDER BY lead"
 
 
@@ -27,7 +29,7 @@ def test_of_two_runs_at_once_one_works_and_the_other_says_so(folder: Path) -> No
     assert sorted(process.returncode for process in both) == [0, 75], told
     loser = next(err for process, (_, err) in zip(both, told, strict=True) if process.returncode == 75)
     assert loser.startswith("error: series simulated: already running")
-    assert state_of(folder) == {"issues": 1, "values": 14, "versions": 1, "runs": ["FINISHED"]}
+    assert state_of(folder) == ONE_DAY
 
 
 def test_a_run_killed_at_any_moment_is_completed_by_the_next(folder: Path) -> None:
@@ -52,7 +54,7 @@ def test_a_run_killed_at_any_moment_is_completed_by_the_next(folder: Path) -> No
         assert seen in ("0", "14", ""), f"a consumer saw {seen} rows after kill {moment}"
     done = fortnight(folder, *DAILY)
     assert done.returncode == 0, done.stderr
-    assert state_of(folder) == {"issues": 1, "values": 14, "versions": 1, "runs": ["FINISHED"]}
+    assert state_of(folder) == ONE_DAY
     assert fortnight(folder, "psql", "--", "-Atc", FORECAST).stdout == expected, "killed or not, the same forecast"
 
 
