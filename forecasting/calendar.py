@@ -145,9 +145,9 @@ def demand_features(days: pd.DatetimeIndex, zone: ZoneInfo, region: str) -> Dema
         SettingsError: no such region.
     """
     years = tuple(range(days[0].year - 1, days[-1].year + 2))
+    closed = public_holidays(region, years)
     country, _, subdivision = region.partition("-")
     kept = holidays.country_holidays(country, subdiv=subdivision or None, years=years)
-    closed = public_holidays(region, years)
     holiday = _flag(days, closed)
     open_ = 1 - holiday
     weekday = np.asarray(days.day_of_week)

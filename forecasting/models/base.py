@@ -83,6 +83,11 @@ class Forecaster(nn.Module):
     calibrates_itself = False
     """Its bands come from errors out of sample already."""
 
+    def settle(self) -> None:
+        """Lay what was learnt out as `restore` will, so that the same bits come out of both."""
+        for name in self.shaped_by_data:
+            setattr(self, name, getattr(self, name).contiguous())
+
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Take back what `learn` found.
 

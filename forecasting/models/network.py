@@ -118,6 +118,7 @@ class Network(Forecaster):
         expected = fit.level.back(fit.expected(past, 0))
         over = demand / expected - 1 if fit.level.logarithmic else (demand - expected) / fit.level.mean_mwh
         self.calendar = fit.coefficients
+        self.settle()
         self.facts = torch.tensor(
             [fit.level.mean_mwh, float(fit.level.logarithmic), max(float(over.std()), 1e-9)], dtype=torch.float64
         )

@@ -53,6 +53,7 @@ class TwoStageRidge(Forecaster):
             spread = torch.quantile(left, torch.tensor(LEVELS, dtype=torch.float64), dim=0).T  # [columns, LEVELS]
             offsets.append(spread - spread[:, MIDDLE:][:, :1])
         self.carry, self.offsets = torch.stack(carry), torch.stack(offsets)
+        self.settle()
 
     def forecast(self, history: History, positions: np.ndarray) -> Forecast:
         horizon = self.layout.horizon_days

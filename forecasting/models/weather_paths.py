@@ -93,6 +93,7 @@ class WeatherPaths(Forecaster):
         anomalies = self._anomalies(past, temperature, measured)
         self.facts[4] = anomalies[measured].std()
         self.drift = Analogs(anomalies, np.asarray(past.days.day_of_year), horizon).drift(until)
+        self.settle()
 
     def forecast(self, history: History, positions: np.ndarray) -> Forecast:
         self.layout.require_past(positions * self.layout.per_day)

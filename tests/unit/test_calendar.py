@@ -60,7 +60,7 @@ def feature(name: str, day: str, region: str = "AU-VIC") -> float:
     ],
 )
 def test_a_day_has_as_many_half_hours_as_its_clock_shows(zone: str, day: str, half_hours: int) -> None:
-    assert calendar.intervals_in_days(pd.DatetimeIndex([day]), ZoneInfo(zone), HALF_HOUR).tolist() == [half_hours]
+    assert calendar.clock_weights(pd.DatetimeIndex([day]), ZoneInfo(zone), HALF_HOUR).sum() == half_hours
     start, end = calendar.day_bounds(date.fromisoformat(day), ZoneInfo(zone))
     assert end - start == half_hours * HALF_HOUR
 
@@ -91,14 +91,14 @@ def test_every_moment_between_its_bounds_belongs_to_the_day(place: tuple[date, Z
 
 
 @given(place=places, minutes=st.sampled_from([5, 15, 30, 60, 120, 360, 1440]))
-def test_intervals_in_days_counts_the_interval_starts_that_fall_into_a_day(place: tuple[date, ZoneInfo], minutes: int) -> None:
+def test_the_weights_of_a_day_count_the_interval_starts_that_fall_into_it(place: tuple[date, ZoneInfo], minutes: int) -> None:
     day, zone = place
     interval = timedelta(minutes=minutes)
     around = datetime.combine(day, time(), UTC) - timedelta(days=2)
     first = around - (around - calendar.grid_anchor(zone, interval)) % interval
     grid = pd.date_range(first, periods=5 * 1440 // minutes, freq=interval)
     counted = int((calendar.local_days(grid, zone) == pd.Timestamp(day)).sum())
-    assert calendar.intervals_in_days(pd.DatetimeIndex([day]), zone, interval).tolist() == [counted]
+    assert calendar.clock_weights(pd.DatetimeIndex([day]), zone, interval).sum() == counted
 
 
 @pytest.mark.parametrize(
@@ -150,8 +150,8 @@ def test_features_have_a_column_for_each_name() -> None:
         ("year_end", "2014-12-22", 1),
         ("year_end", "2015-01-07", 1),
         ("year_end", "2015-01-08", 0),
-        ("year_sin_1", "2014-01-01", 0),
-        ("year_cos_1", "2014-01-01", 1),
+        ("year_sin", "2014-01-01", 0),
+        ("year_cos", "2014-01-01", 1),
     ],
 )
 def test_feature_of_a_known_day(name: str, day: str, expected: float) -> None:
@@ -180,3 +180,42 @@ def test_holidays_differ_by_subdivision() -> None:
 def test_an_unknown_region_is_a_settings_error(region: str) -> None:
     with pytest.raises(SettingsError, match=f"{region!r}.*ISO 3166"):
         calendar.day_features(pd.DatetimeIndex(["2014-01-01"]), region)
+
+
+def demand_feature_count(region: str, zone: str) -> int:
+    return calendar.demand_features(pd.date_range("2014-01-01", periods=2), ZoneInfo(zone), region).values.shape[1]
+
+
+@pytest.mark.parametrize(("region", "zone"), [("AU-VIC", MELBOURNE), ("DE", "Europe/Berlin"), ("US-TX", "America/Chicago")])
+def test_demand_features_are_flags_and_waves_with_a_shrinkage_each(region: str, zone: str) -> None:
+    days = pd.date_range("2013-01-01", "2014-12-31")
+    found = calendar.demand_features(days, ZoneInfo(zone), region)
+    assert found.values.shape == (len(days), len(found.shrinkage)) == (730, demand_feature_count(region, zone))
+    assert (found.shrinkage > 0).all()
+    assert found.seasonal.sum() == 6
+    assert set(np.unique(found.values[:, ~found.seasonal])) == {0.0, 1.0}
+    assert np.abs(found.values).max() <= 1
+    alone = [calendar.demand_features(pd.DatetimeIndex([day]), ZoneInfo(zone), region).values[0] for day in days[350:370]]
+    np.testing.assert_array_equal(found.values[350:370], np.stack(alone))
+
+
+def test_holidays_are_told_apart_by_name() -> None:
+    names = calendar.named_holidays("AU-VIC")
+    assert {"Christmas Day", "Good Friday", "ANZAC Day", "Melbourne Cup Day"} <= set(names)
+    assert not any("observed" in name for name in names)
+    days = pd.DatetimeIndex(["2014-12-25", "2014-04-18", "2014-04-25", "2014-11-04"])
+    flags = calendar.demand_features(days, ZoneInfo(MELBOURNE), "AU-VIC").values[:, 8 : 8 + len(names)]
+    for row, name in zip(flags, ("Christmas Day", "Good Friday", "ANZAC Day", "Melbourne Cup Day"), strict=True):
+        assert row[names.index(name)] == 1
+
+
+def test_summer_time_is_among_the_demand_features() -> None:
+    days = pd.DatetimeIndex(["2014-04-05", "2014-04-06", "2014-10-04", "2014-10-05"])
+    found = calendar.demand_features(days, ZoneInfo(MELBOURNE), "AU-VIC")
+    forward = found.values[:, np.flatnonzero(~found.seasonal)[-1]]
+    assert forward.tolist() == [1, 0, 0, 1], "what holds at noon"
+
+
+def test_demand_features_of_an_unknown_region_are_refused() -> None:
+    with pytest.raises(SettingsError, match="'XX'"):
+        calendar.demand_features(pd.DatetimeIndex(["2014-01-01"]), ZoneInfo("UTC"), "XX")

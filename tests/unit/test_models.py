@@ -1,29 +1,36 @@
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from forecasting.models.weekly_naive import WeeklyNaive
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from forecasting import calendar
-from forecasting.domain import QUANTILES
+from forecasting.domain import LEVELS
 from forecasting.models import MODELS
-from forecasting.models.seq2seq_attention import AdditiveAttention, MultiplicativeAttention, Seq2SeqAttention, ascending
-from forecasting.training import pinball_loss
+from forecasting.models.base import MIDDLE, ascending
+from forecasting.models.network import Network
+from forecasting.models.seq2seq_attention import AdditiveAttention, MultiplicativeAttention, Seq2SeqAttention
 from forecasting.windows import Inputs
-from tests.unit.builders import SPEC, make_history, make_inputs, make_network, make_split, seasonal
+from tests.unit.builders import LAYOUT, QUICK, make_forecaster, make_history, make_inputs, seasonal, untold
 
-HORIZON, MIDDLE = SPEC.horizon_days, len(QUANTILES) // 2
+HORIZON = LAYOUT.horizon_steps
+NETWORKS = [family for family, made in MODELS.items() if issubclass(made.made_by, Network)]
 CELLS_AND_ATTENTIONS = list(itertools.product(("gru", "lstm"), ("additive", "multiplicative")))
-VARIANTS = [(family, {}) for family in MODELS] + [
+VARIANTS = [(family, {}) for family in NETWORKS] + [
     ("seq2seq_attention", {"cell": cell, "attention": attention}) for cell, attention in CELLS_AND_ATTENTIONS
 ]
 
 
 def variants_id(value: object) -> str:
     return "-".join(value.values()) or "default" if isinstance(value, dict) else str(value)
+
+
+def make_network(family: str = "seq2seq_attention", **options: Any) -> Network:
+    network = make_forecaster(family, **options)
+    assert isinstance(network, Network)
+    return network
 
 
 def seq2seq(cell: str = "gru", attention: str = "additive") -> Seq2SeqAttention:
@@ -41,7 +48,7 @@ def is_ascending(quantiles: torch.Tensor) -> bool:
 @pytest.mark.parametrize("windows", [1, 5])
 def test_a_forecast_has_every_window_day_and_quantile(family: str, options: dict[str, str], windows: int) -> None:
     quantiles = make_network(family, **options).eval()(make_inputs(windows))
-    assert quantiles.shape == (windows, HORIZON, len(QUANTILES))
+    assert quantiles.shape == (windows, HORIZON, len(LEVELS))
     assert torch.isfinite(quantiles).all()
     assert is_ascending(quantiles)
 
@@ -91,7 +98,7 @@ def test_attention_weights_are_a_distribution_over_days(attention: type[torch.nn
 @pytest.mark.parametrize(("cell", "attention"), CELLS_AND_ATTENTIONS)
 def test_the_attention_map_has_a_distribution_for_each_target_day(cell: str, attention: str) -> None:
     weights = seq2seq(cell, attention).eval().attention_map(make_inputs(3))
-    assert weights.shape == (3, HORIZON, SPEC.past_days)
+    assert weights.shape == (3, HORIZON, LAYOUT.past_days)
     assert bool((weights >= 0).all())
     torch.testing.assert_close(weights.sum(dim=-1), torch.ones(3, HORIZON))
     assert weights.std() > 0
@@ -133,32 +140,61 @@ def test_forcing_is_drawn_for_each_window() -> None:
 def test_gradients_reach_every_parameter(cell: str, attention: str, forcing: float) -> None:
     network = seq2seq(cell, attention)
     target = torch.randn(4, HORIZON)
-    pinball_loss(network(make_inputs(4), target, forcing), target).backward()
+    network.loss(network.quantiles(make_inputs(4), target, forcing), target).backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
         assert torch.isfinite(parameter.grad).all(), name
         assert parameter.grad.any(), name
 
 
-def test_weekly_naive_repeats_the_last_week_and_its_median_is_the_point() -> None:
-    past = torch.zeros(1, 14, 1 + len(calendar.FEATURES))
-    past[0, :, 0] = torch.arange(14)
-    inputs = Inputs(past, torch.zeros(1, HORIZON, len(calendar.FEATURES)))
-    network = WeeklyNaive(HORIZON).fit(make_split(make_history(seasonal(300))).train)
-    assert network.point(inputs)[0].tolist() == [7, 8, 9, 10, 11, 12, 13] * 2
-    assert torch.equal(network(inputs)[..., MIDDLE], network.point(inputs))
+def test_what_the_last_days_carry_forward_is_added_to_every_quantile() -> None:
+    network, inputs = make_network(linear_path=True, dropout=0.0), make_inputs(3)
+    assert network.carry is not None
+    alone = network.quantiles(inputs)
+    with torch.no_grad():
+        network.carry[:, 0] = 0.5
+    moved = network.quantiles(inputs)
+    carried = 0.5 * inputs.past[:, -1, 0]
+    torch.testing.assert_close(moved - alone, carried[:, None, None].expand_as(alone))
 
 
-def test_weekly_naive_bands_hold_four_fifths_of_its_training_errors() -> None:
-    train = make_split(make_history(seasonal(1000))).train
-    quantiles = WeeklyNaive(HORIZON).fit(train)(train.inputs)
-    assert is_ascending(quantiles)
-    inside = (train.target >= quantiles[..., 0]) & (train.target <= quantiles[..., -1])
-    torch.testing.assert_close(inside.float().mean(dim=0), torch.full((HORIZON,), 0.8), atol=0.01, rtol=0)
+def test_teacher_forcing_is_told_what_remains_beside_the_linear_path() -> None:
+    """A target that the linear path foresees leaves nothing to force."""
+    network, inputs = make_network(linear_path=True, dropout=0.0), make_inputs(3)
+    assert network.carry is not None
+    with torch.no_grad():
+        network.carry[:] = 0.3
+    carried = network.carried(inputs)
+    assert carried is not None
+    forced = network.quantiles(inputs, carried, 1.0) - carried[..., None]
+    torch.testing.assert_close(forced, network(inputs, torch.zeros(3, HORIZON), 1.0))
 
 
-def test_weekly_naive_bands_hold_the_median_even_where_errors_are_one_sided() -> None:
-    growing = make_split(make_history(np.linspace(1000, 9000, 400))).train
-    network = WeeklyNaive(HORIZON).fit(growing)
-    assert is_ascending(network(growing.inputs))
-    assert torch.equal(network(growing.inputs)[..., MIDDLE], network.point(growing.inputs))
+@pytest.mark.parametrize("weeks", [1, 4])
+def test_past_weeks_repeat_themselves_and_their_median_is_the_point(weeks: int) -> None:
+    history = make_history(seasonal(300))
+    model = make_forecaster("weekly_naive" if weeks == 1 else "same_weekday_mean")
+    model.learn(history, 250, QUICK, untold)
+    expected = np.mean([history.energy_mwh[250 - 7 * week : 257 - 7 * week] for week in range(1, weeks + 1)], axis=0)
+    np.testing.assert_allclose(model.forecast(history, np.array([250])).median[0], np.tile(expected, 2))
+
+
+def test_the_bands_of_past_weeks_hold_their_share_of_the_training_errors() -> None:
+    history = make_history(seasonal(1000))
+    model = make_forecaster("weekly_naive")
+    model.learn(history, 1000, QUICK, untold)
+    origins = np.arange(14, 987)
+    forecast = model.forecast(history, origins)
+    actual = history.energy_mwh[origins[:, None] + np.arange(HORIZON)]
+    assert (np.diff(forecast.quantiles, axis=-1) >= 0).all()
+    for level in (0.1, 0.9):
+        np.testing.assert_allclose((actual <= forecast.level(level)).mean(axis=0), level, atol=0.01)
+
+
+def test_the_bands_of_past_weeks_hold_the_median_even_where_errors_are_one_sided() -> None:
+    history = make_history(np.linspace(1000, 9000, 400))
+    model = make_forecaster("weekly_naive")
+    model.learn(history, 400, QUICK, untold)
+    forecast = model.forecast(history, np.array([400]))
+    assert (np.diff(forecast.quantiles, axis=-1) >= 0).all()
+    np.testing.assert_allclose(forecast.median[0], np.tile(history.energy_mwh[-7:], 2))

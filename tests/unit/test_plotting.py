@@ -6,9 +6,9 @@ from matplotlib.figure import Figure
 
 from forecasting import plotting
 from forecasting.history import History
-from forecasting.predicting import forecast_frame
-from forecasting.training import Epoch
-from tests.unit.builders import make_history, make_model, make_series, make_split, seasonal
+from forecasting.models.base import Epoch
+from forecasting.predicting import forecast_frame, published_quantiles
+from tests.unit.builders import make_history, make_model, make_series, seasonal, validation_origins
 
 PNG = b"\x89PNG\r\n\x1a\n"
 EPOCHS = [Epoch(number, 3, 1 / number, 1.1 / number) for number in (1, 2, 3)]
@@ -28,12 +28,30 @@ def losses_picture(history: History) -> Figure:
 
 
 def validation_picture(history: History) -> Figure:
-    positions = make_split(history).validation.positions
-    quantiles = make_model("weekly_naive", history).quantiles_mwh(history, positions)
+    positions = validation_origins(history)
+    quantiles = published_quantiles(make_model("weekly_naive", history).forecast(history, positions))
     return plotting.validation_picture(history, positions, quantiles, quantiles[..., 1])
 
 
-PICTURES = [forecast_picture, losses_picture, validation_picture]
+def lead_picture(history: History) -> Figure:
+    return plotting.lead_picture(history.series, {"weekly_naive": [3.0, 4.0], "net": [1.0, 2.0]}, "MWh")
+
+
+def calibration_picture(history: History) -> Figure:
+    return plotting.calibration_picture(history.series, {"net": {0.1: 0.12, 0.5: 0.5, 0.9: 0.87}})
+
+
+PICTURES = [forecast_picture, losses_picture, validation_picture, lead_picture, calibration_picture]
+
+
+def test_losses_by_lead_and_calibration_are_drawn_as_given() -> None:
+    history = history_of()
+    by_lead = {str(line.get_label()): line for line in lead_picture(history).axes[0].lines}
+    assert list(by_lead["net"].get_xdata()) == [1, 2]
+    assert list(by_lead["net"].get_ydata()) == [1.0, 2.0]
+    shares = {str(line.get_label()): line for line in calibration_picture(history).axes[0].lines}
+    assert list(shares["net"].get_xdata()) == [0.1, 0.5, 0.9]
+    assert list(shares["net"].get_ydata()) == [0.12, 0.5, 0.87]
 
 
 def words(figure: Figure) -> str:

@@ -1,24 +1,50 @@
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from forecasting import metrics
-from forecasting.domain import QUANTILES
-from forecasting.models import build
+from forecasting.domain import LEVELS
+from forecasting.history import History
+from forecasting.models.base import Epoch
+from forecasting.models.network import Network, pinball_loss
 from forecasting.settings import TrainingSettings
-from forecasting.training import Epoch, pinball_loss, predict, repeatable, train
-from forecasting.windows import Inputs, Split, Windows
-from tests.unit.builders import OPTIONS, make_history, make_split, seasonal
+from forecasting.training import repeatable, train
+from forecasting.windows import Inputs, Scaler, Steps, Windows, windows_between
+from tests.unit.builders import LAYOUT, make_forecaster, make_history, noise_from, seasonal
 
 OPTIONS_OF_TRAINING = TrainingSettings(epochs=3, batch_size=64)
+CUT = 344
 
 
-def fit(parts: Split, seed: int = 1, dropout: float = 0.1, **options: float) -> tuple[torch.nn.Module, list[Epoch]]:
+@dataclass(frozen=True)
+class Parts:
+    train: Windows
+    validation: Windows
+
+
+def split(history: History) -> Parts:
+    steps = Steps.of(history, LAYOUT)
+    scaler = Scaler.fit(steps.energy_mwh[:CUT])
+    return Parts(windows_between(steps, 0, CUT, scaler), windows_between(steps, CUT, len(steps), scaler))
+
+
+def fit(parts: Parts, seed: int = 1, dropout: float = 0.1, **options: float) -> tuple[Network, list[Epoch]]:
     epochs: list[Epoch] = []
     with repeatable(seed):
-        network = build("seq2seq_attention", **{**OPTIONS["seq2seq_attention"], "dropout": dropout})
+        network = make_forecaster(dropout=dropout, seed=seed)
+        assert isinstance(network, Network)
         train(network, parts.train, parts.validation, OPTIONS_OF_TRAINING.model_copy(update=options), epochs.append)
     return network, epochs
+
+
+def loss_of(network: Network, windows: Windows) -> float:
+    inputs, target = windows.all
+    network.eval()
+    with torch.no_grad():
+        return network.loss(network.quantiles(inputs), target).item()
 
 
 def same_weights(one: torch.nn.Module, other: torch.nn.Module) -> bool:
@@ -26,11 +52,11 @@ def same_weights(one: torch.nn.Module, other: torch.nn.Module) -> bool:
 
 
 @pytest.fixture(scope="module")
-def parts() -> Split:
-    return make_split(make_history(seasonal(400)))
+def parts() -> Parts:
+    return split(make_history(seasonal(400)))
 
 
-def test_the_same_seed_gives_the_same_bits(parts: Split) -> None:
+def test_the_same_seed_gives_the_same_bits(parts: Parts) -> None:
     first, epochs = fit(parts)
     torch.manual_seed(12345)  # whatever state the process is in
     again, epochs_again = fit(parts)
@@ -39,41 +65,43 @@ def test_the_same_seed_gives_the_same_bits(parts: Split) -> None:
     assert not same_weights(first, fit(parts, seed=2)[0])
 
 
-def test_loss_falls_on_a_series_that_can_be_learnt(parts: Split) -> None:
+def test_loss_falls_on_a_series_that_can_be_learnt(parts: Parts) -> None:
     network, epochs = fit(parts, epochs=15)
     assert epochs[-1].train < 0.5 * epochs[0].train
     assert epochs[-1].validation < 0.5 * epochs[0].validation
-    assert epochs[-1].validation == pytest.approx(pinball_loss(predict(network, parts.validation), parts.validation.target).item())
+    assert epochs[-1].validation == pytest.approx(loss_of(network, parts.validation))
 
 
-def test_each_epoch_is_reported_once_and_in_order(parts: Split) -> None:
+def test_each_epoch_is_reported_once_and_in_order(parts: Parts) -> None:
     _, epochs = fit(parts, epochs=4)
     assert [(epoch.number, epoch.epochs) for epoch in epochs] == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert np.isfinite([loss for epoch in epochs for loss in (epoch.train, epoch.validation)]).all()
 
 
-def test_the_reported_losses_are_means_over_windows(parts: Split) -> None:
+def test_the_reported_losses_are_means_over_windows(parts: Parts) -> None:
     network, (epoch,) = fit(parts, dropout=0.0, epochs=1, forcing=0.0, learning_rate=1e-12)  # stands still while it is measured
     for windows, reported in ((parts.train, epoch.train), (parts.validation, epoch.validation)):
-        assert reported == pytest.approx(pinball_loss(predict(network, windows), windows.target).item(), rel=1e-5)
+        assert reported == pytest.approx(loss_of(network, windows), rel=1e-5)
 
 
-class Constant(torch.nn.Module):
-    """Forecasts one number, and writes down how much teacher forcing it got in training."""
+class Constant(Network):
+    """Forecasts one number, and writes down how much teacher forcing it got in training, and how many windows."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(LAYOUT, linear_path=False)
         self.level = torch.nn.Parameter(torch.zeros(1))
         self.forcings: list[float] = []
+        self.windows = 0
 
-    def forward(self, inputs: Inputs, target: torch.Tensor | None = None, forcing: float = 0.0) -> torch.Tensor:
+    def forward(self, inputs: Inputs, target: Tensor | None = None, forcing: float = 0.0) -> Tensor:
         if self.training:
             assert target is not None
             self.forcings.append(forcing)
-        return self.level.expand(len(inputs), inputs.future.shape[1], len(QUANTILES))
+            self.windows += len(inputs)
+        return self.level.expand(len(inputs), inputs.future.shape[1], len(LEVELS))
 
 
-def test_teacher_forcing_falls_to_zero_half_way_through(parts: Split) -> None:
+def test_teacher_forcing_falls_to_zero_half_way_through(parts: Parts) -> None:
     network = Constant()
     options = TrainingSettings(epochs=4, batch_size=10_000, forcing=0.8)
     with repeatable(0):
@@ -81,17 +109,28 @@ def test_teacher_forcing_falls_to_zero_half_way_through(parts: Split) -> None:
     assert network.forcings == pytest.approx([0.8, 0.4, 0, 0])
 
 
-def test_one_epoch_of_one_batch_is_enough_to_run(parts: Split) -> None:
+def test_one_epoch_of_one_batch_is_enough_to_run(parts: Parts) -> None:
     assert len(fit(parts, epochs=1, batch_size=10_000)[1]) == 1
 
 
-def test_validation_windows_are_never_learnt_from(parts: Split) -> None:
-    noise = torch.Generator().manual_seed(0)
-    held_out = parts.validation
-    past, future, target = (
-        torch.randn(tensor.shape, generator=noise) for tensor in (held_out.inputs.past, held_out.inputs.future, held_out.target)
-    )
-    other = Split(parts.train, Windows(Inputs(past, future), target, held_out.positions), parts.scaler, parts.spec)
+def test_an_epoch_draws_at_most_so_many_windows(parts: Parts) -> None:
+    network = Constant()
+    with repeatable(0):
+        train(network, parts.train, parts.validation, TrainingSettings(epochs=2, max_windows=100, batch_size=30), [].append)
+    assert network.windows == 200
+
+
+def test_the_linear_path_does_not_decay(parts: Parts) -> None:
+    network, _ = fit(parts, epochs=8, weight_decay=500, learning_rate=1e-3, batch_size=10_000)
+    with repeatable(1):
+        untrained = make_forecaster(dropout=0.1, seed=1).state_dict()
+    trained = network.state_dict()
+    torch.testing.assert_close(trained["head.bias"], untrained["head.bias"], atol=1e-2, rtol=0)
+    assert trained["attention.score.weight"].norm() < 0.5 * untrained["attention.score.weight"].norm()
+
+
+def test_validation_windows_are_never_learnt_from(parts: Parts) -> None:
+    other = split(noise_from(make_history(seasonal(400)), CUT))
     assert same_weights(fit(parts)[0], fit(other)[0])
     assert fit(parts)[1][-1].validation != fit(other)[1][-1].validation
 
@@ -112,14 +151,8 @@ def test_repeatable_leaves_the_process_as_it_was(fails: bool) -> None:
         torch.set_num_threads(threads)
 
 
-def test_predicting_switches_dropout_off(parts: Split) -> None:
-    network, _ = fit(parts, epochs=1)
-    network.train()
-    assert torch.equal(predict(network, parts.validation), predict(network, parts.validation))
-
-
 def test_the_loss_trained_on_is_the_loss_reported() -> None:
     numbers = np.random.default_rng(0)
-    quantiles, target = numbers.normal(size=(5, 14, len(QUANTILES))), numbers.normal(size=(5, 14))
+    quantiles, target = numbers.normal(size=(5, 14, len(LEVELS))), numbers.normal(size=(5, 14))
     loss = pinball_loss(torch.tensor(quantiles), torch.tensor(target)).item()
-    assert loss == pytest.approx(metrics.mean_pinball(target, quantiles, QUANTILES), rel=1e-6)
+    assert loss == pytest.approx(metrics.mean_pinball(target, quantiles, LEVELS), rel=1e-6)
