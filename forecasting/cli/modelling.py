@@ -90,7 +90,7 @@ def backtest(
     if weather is not None and information != "F":
         raise SettingsError(f"--weather is for --information F, not {information}", "leave one of the two out")
     with progress_shown() as report:
-        history = history_of_feed(settings, chosen[0], report)
+        history = history_of_feed(settings, chosen[0], datetime.now(UTC), report)
         if weather is not None:
             history = outlooks(weather, history)
         end = _day("--to", last) or history.days[-1].date()

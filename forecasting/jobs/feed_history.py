@@ -1,7 +1,7 @@
 """A history straight from a feed, without a database: what a backtest runs on."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pandas as pd
 
@@ -16,12 +16,9 @@ from forecasting.settings import SeriesSettings, Settings
 from forecasting.sources import WEATHER, open_source
 from forecasting.sources.web import Web
 
-FAR = datetime(2100, 1, 1, tzinfo=UTC)
 
-
-def history_of_feed(settings: Settings, given: SeriesSettings, progress: Progress) -> History:
-    """Everything that a series' feed gives, as the newest version of each value; feeds that must be asked in pieces, and SQL, are
-    first ingested.
+def history_of_feed(settings: Settings, given: SeriesSettings, now: datetime, progress: Progress) -> History:
+    """Everything that a series' feed gives up to `now`, as the newest version of each value.
 
     Raises:
         SettingsError: a feed that must be asked in pieces.
@@ -46,11 +43,10 @@ def history_of_feed(settings: Settings, given: SeriesSettings, progress: Progres
             rows += batch.rows
             progress("reading rows", rows, 0)
 
-    until = FAR if not source.simulated else datetime.now(UTC)
-    collect(iter(source.read(series, EPOCH, until)))
+    collect(iter(source.read(series, EPOCH, now)))
     if given.weather is not None:
         weather = open_source(given.weather.source, given.id, given.weather.options, web, WEATHER)
-        collect(iter(weather.read(series.companion(Quantity.TEMPERATURE), EPOCH, until)))
+        collect(iter(weather.read(series.companion(Quantity.TEMPERATURE), EPOCH, now)))
     progress("reading rows", rows, rows)
     if Quantity.DEMAND not in found:
         raise HistoryError(f"the feed of series {given.id} has no readings", "check --path")

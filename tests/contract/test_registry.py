@@ -5,26 +5,45 @@ from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
+from mlflow.entities import Run
 
 from forecasting.artefact import Artefact
 from forecasting.errors import RegistryError
-from forecasting.registry import Registry, Training
-from forecasting.training import Epoch
+from forecasting.models.base import Epoch
+from forecasting.registry import Registry, Retraining, Trained
+
+FAMILIES = ("weekly_naive", "seq2seq_attention")
 
 
-def training(key: str, weights: bytes = b"weights") -> Training:
-    return Training(
-        model_name="fortnight-vic-daily",
-        experiment="fortnight/vic/daily",
-        run_name="a run",
-        retrain_key=key,
+def trained(family: str, weights: bytes) -> Trained:
+    return Trained(
+        family=family,
         artefact=Artefact(weights, b"{}"),
         params={"hidden": 32},
         metrics={"validation_pinball_mwh": 3000.0},
         epochs=[Epoch(1, 2, 0.3, 0.4), Epoch(2, 2, 0.2, 0.3)],
-        tags={"series": "vic"},
         figures={"losses.png": Figure()},
     )
+
+
+def retraining(key: str, weights: bytes = b"weights") -> Retraining:
+    return Retraining(
+        model_name="fortnight-vic-daily",
+        experiment="fortnight/vic/daily",
+        run_name="a run",
+        retrain_key=key,
+        tags={"series": "vic"},
+        params={"days": 700},
+        metrics={"pinball_mwh.weekly_naive": 5000.0},
+        figures={"contender.png": Figure()},
+        models=[trained(family, weights) for family in FAMILIES],
+    )
+
+
+def runs_of(registry: Registry) -> list[Run]:
+    experiment = registry.client.get_experiment_by_name("fortnight/vic/daily")
+    assert experiment is not None
+    return list(registry.client.search_runs([experiment.experiment_id]))
 
 
 @pytest.fixture
@@ -42,43 +61,58 @@ def test_several_first_runs_at_once_make_one_database(folder: Path) -> None:
 def test_a_database_that_was_interrupted_in_the_making_is_made_anew(folder: Path) -> None:
     (folder / "mlflow").mkdir()
     (folder / "mlflow" / "mlflow.new").write_text("half a database")
-    assert Registry(folder, None).register(training("k")).version == 1
+    assert {each.version for each in Registry(folder, None).register(retraining("k")).values()} == {1, 2}
 
 
-def test_a_registered_version_comes_back_byte_for_byte(registry: Registry) -> None:
-    registered = registry.register(training("k", b"\0\1\2"))
-    assert registered.version == 1
-    assert registry.fetch(registered.run_id) == Artefact(b"\0\1\2", b"{}")
+def test_registered_versions_come_back_byte_for_byte(registry: Registry) -> None:
+    registered = registry.register(retraining("k", b"\0\1\2"))
+    assert list(registered) == list(FAMILIES)
+    assert sorted(each.version for each in registered.values()) == [1, 2]
+    for each in registered.values():
+        assert registry.fetch(each.run_id) == Artefact(b"\0\1\2", b"{}")
 
 
-def test_a_run_holds_losses_parameters_scores_and_pictures(registry: Registry) -> None:
-    run_id = registry.register(training("k")).run_id
+def test_a_models_run_holds_losses_parameters_scores_and_pictures(registry: Registry) -> None:
+    run_id = registry.register(retraining("k"))["seq2seq_attention"].run_id
     run = registry.client.get_run(run_id)
     assert run.info.status == "FINISHED"
     assert run.data.params == {"hidden": "32"}
     assert run.data.metrics["validation_pinball_mwh"] == 3000.0
+    assert (run.data.tags["series"], run.data.tags["family"]) == ("vic", "seq2seq_attention")
     history = registry.client.get_metric_history(run_id, "loss.validation")
     assert [(point.step, point.value) for point in history] == [(1, 0.4), (2, 0.3)]
     assert {item.path for item in registry.client.list_artifacts(run_id)} == {"model", "losses.png"}
 
 
+def test_the_runs_of_a_retrain_lie_below_its_own(registry: Registry) -> None:
+    registered = registry.register(retraining("k"))
+    runs = {run.info.run_id: run for run in runs_of(registry)}
+    (parent,) = set(runs) - {each.run_id for each in registered.values()}
+    for each in registered.values():
+        assert runs[each.run_id].data.tags["mlflow.parentRunId"] == parent
+    assert runs[parent].info.status == "FINISHED"
+    assert runs[parent].data.params == {"days": "700"}
+    assert runs[parent].data.metrics == {"pinball_mwh.weekly_naive": 5000.0}
+    assert [item.path for item in registry.client.list_artifacts(parent)] == ["contender.png"]
+
+
 def test_what_an_interrupted_attempt_left_is_replaced(registry: Registry) -> None:
-    first = registry.register(training("k"))
-    second = registry.register(training("k"))
-    other = registry.register(training("other"))
-    experiment = registry.client.get_experiment_by_name("fortnight/vic/daily")
-    assert experiment is not None
-    found = {run.info.run_id for run in registry.client.search_runs([experiment.experiment_id])}
-    assert found == {second.run_id, other.run_id}
-    assert first.run_id not in found
+    first = registry.register(retraining("k"))
+    second = registry.register(retraining("k"))
+    other = registry.register(retraining("other"))
+    found = {run.info.run_id for run in runs_of(registry)}
+    kept = {each.run_id for registered in (second, other) for each in registered.values()}
+    assert kept < found
+    assert len(found) == len(kept) + 2, "and a parent each"
+    assert not found & {each.run_id for each in first.values()}
     versions = {int(version.version) for version in registry.client.search_model_versions("name = 'fortnight-vic-daily'")}
-    assert versions == {second.version, other.version}
+    assert versions == {each.version for registered in (second, other) for each in registered.values()}
 
 
 def test_the_alias_moves(registry: Registry) -> None:
     assert registry.champion("fortnight-vic-daily") is None
-    registry.register(training("a"))
-    registry.register(training("b"))
+    registry.register(retraining("a"))
+    registry.register(retraining("b"))
     assert registry.champion("fortnight-vic-daily") is None
     for version in (2, 1):
         registry.move_champion("fortnight-vic-daily", version)
@@ -86,7 +120,7 @@ def test_the_alias_moves(registry: Registry) -> None:
 
 
 def test_lost_files_are_named(registry: Registry, folder: Path) -> None:
-    run_id = registry.register(training("k")).run_id
+    run_id = registry.register(retraining("k"))["weekly_naive"].run_id
     for path in folder.rglob("weights.safetensors"):
         path.unlink()
     with pytest.raises(RegistryError, match=r"weights\.safetensors"):
