@@ -218,6 +218,7 @@ class WeatherPaths(Forecaster):
         days = history.days_and_after(ahead)
         flags, shrinkage, _ = calendar.demand_features(days, history.series.zone, history.series.region)
         since = np.arange(len(days)) + _ordinal(history.days[0]) - float(self.facts[2] + self.facts[3])
+        since = np.minimum(since, 0)  # a trend is not drawn on beyond what was learnt from
         columns = np.column_stack([np.ones(len(days)), since / YEAR, flags])
         return torch.from_numpy(columns), torch.from_numpy(np.concatenate([[1e-6, TREND_SHRINKAGE], shrinkage]))
 

@@ -34,7 +34,11 @@ def test_a_version_is_promoted_by_hand_forecasts_and_is_rolled_back(home: Path, 
     refused(fortnight(home, "rollback", *AS_OF, "--yes"), f"no champion before version {champion}")
     assert Registry(home, None).champion(MODEL) == champion
 
-    done = fortnight(home, "promote", "--version", str(other), "--reason", "steadier", *AS_OF, "--yes")
+    asked = ("promote", "--version", str(other), "--reason", "steadier", *AS_OF)
+    assert fortnight(home, *asked).returncode != 0, "nobody said yes"
+    assert Registry(home, None).champion(MODEL) == champion
+
+    done = fortnight(home, *asked, "--yes")
     assert done.returncode == 0, done.stderr
     assert all(f"version {number} ({CANDIDATES[number - 1]})" in done.stdout for number in (1, 2)), "both are shown side by side"
     assert Registry(home, None).champion(MODEL) == other
@@ -47,21 +51,11 @@ def test_a_version_is_promoted_by_hand_forecasts_and_is_rolled_back(home: Path, 
 
     assert fortnight(home, "rollback", *AS_OF, "--yes").returncode == 0
     assert Registry(home, None).champion(MODEL) == champion
-    refused(fortnight(home, "rollback", *AS_OF, "--yes"), "no champion before")
+    for path in home.rglob("weights.safetensors"):
+        path.write_bytes(path.read_bytes()[:-1] + b"\0\0")
+    refused(fortnight(home, *asked, "--yes"), "weights.safetensors")
+    assert Registry(home, None).champion(MODEL) == champion, "what cannot be verified is not promoted"
     with Store(embedded.ensure_running(home)) as store:
         record = store.connection.execute("SELECT kind, reason FROM fortnight.promotion ORDER BY promotion_key").fetchall()
     assert [kind for kind, _ in record] == ["elected", "by hand", "rollback"]
     assert record[1][1] == "steadier"
-
-
-def test_what_cannot_be_verified_is_not_promoted(home: Path, champion: int) -> None:
-    for path in home.rglob("weights.safetensors"):
-        path.write_bytes(path.read_bytes()[:-1] + b"\0\0")
-    refused(fortnight(home, "promote", "--version", str(3 - champion), "--reason", "no", *AS_OF, "--yes"), "weights.safetensors")
-    assert Registry(home, None).champion(MODEL) == champion
-
-
-def test_nothing_is_promoted_unasked(home: Path, champion: int) -> None:
-    done = fortnight(home, "promote", "--version", str(3 - champion), "--reason", "no", *AS_OF)
-    assert done.returncode != 0
-    assert Registry(home, None).champion(MODEL) == champion
