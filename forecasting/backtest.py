@@ -7,11 +7,13 @@ was stopped goes on where it was.
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
 from datetime import date
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,8 @@ import pandas as pd
 
 from forecasting import calendar
 from forecasting.domain import DAILY, INTERVAL, LEVELS, Information, Resolution
-from forecasting.errors import HistoryError, SettingsError
-from forecasting.history import History
+from forecasting.errors import HistoryError, SettingsError, TrainingError
+from forecasting.history import History, clock_temperature
 from forecasting.models import MODELS, build
 from forecasting.models.base import Epoch, Forecast
 from forecasting.predicting import FittedModel, column
@@ -104,8 +106,7 @@ def blocks(plan: Plan, history: History) -> list[Block]:
     gap = 0 if plan.train_until is None else (plan.first - plan.train_until).days - 1
     if gap < 0:
         raise SettingsError(f"--train-until {plan.train_until} is not before --from {plan.first}", "choose an earlier day")
-    origins = np.arange(first, last - HORIZON_DAYS + 2, plan.every_days)
-    origins = origins[np.isin(origins, whole_origins(history.before(last + 1), first, HORIZON_DAYS))]
+    origins = _observed(plan, history.before(last + 1), np.arange(first, last - HORIZON_DAYS + 2, plan.every_days))
     if not len(origins):
         raise HistoryError(
             f"no origin between {plan.first} and {plan.last} has {HORIZON_DAYS} observed days after it", "choose a longer stretch"
@@ -124,6 +125,18 @@ def blocks(plan: Plan, history: History) -> list[Block]:
     return found
 
 
+def _observed(plan: Plan, history: History, origins: np.ndarray) -> np.ndarray:
+    """The origins whose targets the history holds and observed. Two weeks of intervals reach an hour into a fifteenth day where
+    clocks go forward."""
+    days = np.full(len(origins), HORIZON_DAYS)
+    if plan.resolution == INTERVAL and len(origins):
+        days = _places(history, origins)[:, -1] // history.slots + 1
+    invented = np.concatenate([[0], np.cumsum(history.filled)])
+    end = np.minimum(origins + days, len(history))
+    found: np.ndarray = origins[(origins + days <= len(history)) & (invented[end] == invented[origins])]
+    return found
+
+
 def run(
     plan: Plan,
     history: History,
@@ -137,6 +150,7 @@ def run(
 
     Raises:
         HistoryError, SettingsError: the plan does not fit the history.
+        TrainingError: a fit came to nothing, or a worker was killed.
     """
     if plan.family not in MODELS:
         raise SettingsError(f"no model family {plan.family!r}", f"use one of {', '.join(MODELS)}")
@@ -180,7 +194,7 @@ def _finished(
     environment = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
     os.environ.update(dict.fromkeys(environment, "1"))  # the workers inherit it: one thread each
     try:
-        with ProcessPoolExecutor(count, get_context("spawn")) as pool:
+        with ProcessPoolExecutor(count, get_context("spawn"), initializer=_end_with_parent) as pool:
             jobs = [
                 pool.submit(run_block, path, family, options, layout, history, block, training)
                 for path, family, options, block in waiting
@@ -189,11 +203,28 @@ def _finished(
                 for job in as_completed(jobs):
                     job.result()
                     yield
+            except BrokenProcessPool:
+                raise TrainingError(
+                    f"one of {count} processes was killed, as happens where memory runs out",
+                    "run the same command again, with fewer --workers; finished blocks are kept",
+                ) from None
             finally:
                 pool.shutdown(cancel_futures=True)
     finally:
         for name, value in environment.items():
             os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+
+
+def _end_with_parent() -> None:
+    """Let a worker end when the process that started it is killed: its pool would wait for work for ever."""
+    parent = parent_process()
+    assert parent is not None
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def run_block(
@@ -208,7 +239,11 @@ def run_block(
     """Fit, forecast from the origins of a block, and leave the forecasts in a file that is whole or not there.
 
     A family whose bands need it is calibrated as in production: fitted without the newest `validation_days`, its bands are made as
-    wide as its errors of those days were. The others are fitted on every day.
+    wide as its errors of those days were. The others are fitted on every day. One that reads weather forecasts is calibrated where
+    they were kept; where none was, its bands stay as they are.
+
+    Raises:
+        TrainingError: its forecasts are not finite.
     """
     known = history.since(block.begin)
     until, origins = block.until - block.begin, np.array(block.origins) - block.begin
@@ -220,8 +255,16 @@ def run_block(
         forecaster.learn(past, fitted_until, training, _untold)
         model = FittedModel.raw(family, forecaster)
         if not calibrates:
-            model = model.calibrated(past, whole_origins(past, fitted_until, layout.horizon_days))
+            held_out = whole_origins(past, fitted_until, layout.horizon_days)
+            if layout.information is Information.F and layout.future_temperature:
+                held_out = held_out[np.isin(held_out, list(past.outlooks_c))]
+            model = model.calibrated(past, held_out) if len(held_out) else model
         forecast = model.forecast(known, origins)
+    if not (np.isfinite(forecast.mean).all() and np.isfinite(forecast.quantiles).all()):
+        raise TrainingError(
+            f"{family}, fitted on the days before {history.days[block.until]:%F}, forecasts numbers that are not finite",
+            "lower learning_rate in [training]",
+        )
     arrays = {"mean": forecast.mean, "quantiles": forecast.quantiles}
     if forecast.peak is not None:
         arrays["peak"] = forecast.peak
@@ -269,6 +312,9 @@ def frame(backtest: Backtest) -> pd.DataFrame:
 def outlooks(path: Path, history: History) -> History:
     """The history with weather forecasts from a file: columns issued_at and valid_time (UTC), temperature_c.
 
+    The day after a forecast's last one repeats it: two weeks of intervals reach an hour into a fifteenth day where clocks go
+    forward.
+
     Raises:
         SettingsError: the file cannot be read as that.
     """
@@ -278,8 +324,6 @@ def outlooks(path: Path, history: History) -> History:
     except (OSError, ValueError, TypeError) as error:
         told = str(error).splitlines()[0]
         raise SettingsError(f"--weather {path}: {told}", "it needs issued_at, valid_time (UTC) and temperature_c") from None
-    from forecasting.history import clock_temperature
-
     found = {}
     for moment, rows in table.groupby(issued):
         day = pd.Timestamp(moment).tz_localize(None)
@@ -288,7 +332,9 @@ def outlooks(path: Path, history: History) -> History:
         position = (day - history.days[0]).days
         coming = pd.date_range(day, periods=HORIZON_DAYS + 1, freq="D")
         readings = pd.DataFrame({"interval_start": rows["valid_time"], "value": rows["temperature_c"]})
-        found[position] = clock_temperature(readings, history.series, coming)
+        celsius = clock_temperature(readings, history.series, coming)
+        celsius[-1] = np.where(np.isnan(celsius[-1]), celsius[-2], celsius[-1])
+        found[position] = celsius
     return replace(history, outlooks_c=found)
 
 
@@ -324,14 +370,16 @@ def _actual(plan: Plan, history: History, origins: np.ndarray) -> np.ndarray:
 
 def _places(history: History, origins: np.ndarray) -> np.ndarray:
     """Where on the clock, counted from each origin, the next two weeks of intervals lie in UTC order: [origins, intervals]."""
-    count = HORIZON_DAYS * history.slots
-    rows = []
-    for origin in origins.tolist():
-        starts = pd.date_range(history.start_of(origin), periods=count, freq=history.series.interval)
-        shown, slots = calendar.clock_slots(starts, history.series.zone, history.series.interval)
-        day = np.asarray((shown - (history.days[0] + pd.Timedelta(days=origin))) // pd.Timedelta(days=1), dtype=np.int64)
-        rows.append(day * history.slots + slots)
-    return np.stack(rows)
+    return np.stack([interval_places(history, origin, HORIZON_DAYS * history.slots) for origin in origins.tolist()])
+
+
+def interval_places(history: History, origin: int, count: int) -> np.ndarray:
+    """Where on the clock, counted from the beginning of the day at `origin`, the next intervals lie in UTC order: int64 [count]."""
+    starts = pd.date_range(history.start_of(origin), periods=count, freq=history.series.interval)
+    shown, slots = calendar.clock_slots(starts, history.series.zone, history.series.interval)
+    day = np.asarray((shown - (history.days[0] + pd.Timedelta(days=origin))) // pd.Timedelta(days=1), dtype=np.int64)
+    places: np.ndarray = day * history.slots + slots
+    return places
 
 
 def _read(path: Path) -> Forecast:

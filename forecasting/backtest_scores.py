@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from forecasting import calendar, metrics
-from forecasting.backtest import HORIZON_DAYS, YEAR_DAYS, Backtest
+from forecasting.backtest import HORIZON_DAYS, YEAR_DAYS, Backtest, interval_places
 from forecasting.domain import DAILY, LEVELS, QUANTILES
 from forecasting.history import History
 from forecasting.models.base import Forecast
@@ -59,7 +59,8 @@ def scores(backtest: Backtest) -> Scores:
     at = backtest.origins[:, None] + lead
     past = history.before(int(backtest.origins[0]))
     daily = backtest.plan.resolution == DAILY
-    train = past.energy_mwh if daily else past.demand_mwh.ravel()
+    in_order = interval_places(past, 0, int(past.weights.sum()))
+    train = past.energy_mwh if daily else past.demand_mwh.ravel()[in_order]
     spread, scale = float(train.std(ddof=1)), metrics.seasonal_scale(train, 7 * per_day)
 
     def scored(rows: np.ndarray) -> dict[str, float]:

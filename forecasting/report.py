@@ -135,9 +135,10 @@ SCORE_COLUMNS = {
 }
 
 
-def show_scores(console: Console, scores: Scores, plan: Plan) -> None:
+def show_scores(console: Console, scores: Scores, plan: Plan, series: Series) -> None:
     """Print how a backtest went."""
-    title = f"{plan.family}, {plan.resolution}, information {plan.information}, {plan.first} to {plan.last}"
+    warning = "SIMULATED, not real. " if series.simulated else ""
+    title = f"{warning}{series.name}: {plan.family}, {plan.resolution}, information {plan.information}, {plan.first} to {plan.last}"
     table = Table(
         title=title, title_justify="left", caption="MSE in units of the sd before; skill against weekly naive by pinball loss"
     )

@@ -26,7 +26,7 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 def backtest(
-    out_file: Annotated[Path, typer.Option("--out", help="Where the forecasts go, as CSV; .gz compresses.")],
+    out_file: Annotated[Path, typer.Option("--out", dir_okay=False, help="Where the forecasts go, as CSV; .gz compresses.")],
     task: Annotated[Literal["daily", "halfhourly"], typer.Option("--task", help="GWh a day, or MWh an interval.")] = "daily",
     information: Annotated[
         Literal["U", "P", "F", "W"],
@@ -128,7 +128,7 @@ def backtest(
     if as_json:
         sys.stdout.write(json.dumps({"plan": asdict(plan), "scores": asdict(told)}, indent=2, default=str) + "\n")
     else:
-        show_scores(out, told, plan)
+        show_scores(out, told, plan, history.series)
     err.print(f"{len(found.origins)} origins, {found.actual.size:,} forecasts: {out_file}", highlight=False, soft_wrap=True)
 
 

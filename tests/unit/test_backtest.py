@@ -12,7 +12,7 @@ from forecasting import backtest
 from forecasting.backtest import HORIZON_DAYS, Backtest, Block, Plan, blocks, frame, outlooks, run
 from forecasting.backtest_scores import scores
 from forecasting.domain import DAILY, INTERVAL, Information, Resolution
-from forecasting.errors import HistoryError, SettingsError
+from forecasting.errors import HistoryError, SettingsError, TrainingError
 from forecasting.history import History
 from forecasting.jobs import silent
 from forecasting.settings import ModelSettings, TrainingSettings
@@ -106,6 +106,27 @@ def test_forecasts_do_not_know_what_comes_after_their_origin(family: str, tmp_pa
     assert not np.array_equal(told.quantiles, altered.quantiles)
 
 
+def test_a_fit_that_came_to_nothing_is_told(tmp_path: Path) -> None:
+    wild = TRAINING.model_copy(update={"learning_rate": 1e38, "clip_norm": 1e38, "epochs": 3})
+    of = plan("seq2seq_attention", last=date(2012, 5, 14))
+    with pytest.raises(
+        TrainingError, match="seq2seq_attention, fitted on the days before 2012-05-01, forecasts numbers that are not"
+    ):
+        run(of, history(), ModelSettings(hidden=4), wild, tmp_path, 1, silent)
+
+
+def test_a_network_is_calibrated_where_weather_forecasts_were_kept(tmp_path: Path) -> None:
+    """Without any its bands stay as they are; a single one widens them."""
+    on, of = history(), plan("seq2seq_attention", information=Information.F, last=date(2012, 5, 14))
+    model, outlook = ModelSettings(hidden=4, temperature=True), np.full((14, 24), 15.0)
+    bare = run(of, replace(on, outlooks_c={121: outlook}), model, TRAINING, tmp_path, 1, silent).model
+    judged = run(of, replace(on, outlooks_c={121: outlook, 100: outlook}), model, TRAINING, tmp_path, 1, silent).model
+    np.testing.assert_array_equal(bare.median, judged.median)
+    widths = [each.level(0.9) - each.level(0.1) for each in (bare, judged)]
+    assert (widths[1] >= widths[0]).all()
+    assert (widths[1] > widths[0]).any()
+
+
 def test_the_table_holds_every_pair_in_the_units_of_the_protocol(tmp_path: Path) -> None:
     found = run_it(plan("weekly_naive"), history(), tmp_path)
     table = frame(found)
@@ -133,6 +154,26 @@ def test_half_hours_are_counted_in_utc_over_a_clock_change(tmp_path: Path) -> No
     np.testing.assert_allclose(found.actual[0, midday], on.demand_mwh[found.origins[0] + np.arange(14), 12])
 
 
+@pytest.mark.parametrize(
+    ("last", "days", "intervals"),
+    [("2012-10-14", "10-01", "09-30"), ("2012-10-20", "10-07", "10-06"), ("2012-10-21", "10-08", "10-08")],
+)
+def test_a_horizon_that_reaches_into_a_fifteenth_day_needs_it(last: str, days: str, intervals: str, tmp_path: Path) -> None:
+    """Two weeks of intervals that begin between 24 September and 7 October end in it, since clocks went forward on 7 October."""
+    end = date.fromisoformat(last)
+    on = history((end - date(2012, 1, 1)).days + 1)
+    for resolution, newest in ((DAILY, days), (INTERVAL, intervals)):
+        of = plan("weekly_naive", resolution, first=date(2012, 9, 24), last=end)
+        found = run_it(of, on, tmp_path / resolution)
+        assert f"{on.days[found.origins[-1]]:%m-%d}" == newest
+        assert np.isfinite(found.actual).all()
+    filled = np.zeros(len(on), dtype=bool)
+    filled[-1] = True
+    of = plan("weekly_naive", INTERVAL, first=date(2012, 9, 24), last=end)
+    origins = [origin for block in blocks(of, replace(on, filled=filled)) for origin in block.origins]
+    assert f"{on.days[origins[-1]]:%m-%d}" < intervals, "nor may it be filled"
+
+
 def test_weather_forecasts_are_read_by_the_day_they_were_issued_at(tmp_path: Path) -> None:
     on = history()
     issued = on.start_of(121)
@@ -141,7 +182,7 @@ def test_weather_forecasts_are_read_by_the_day_they_were_issued_at(tmp_path: Pat
     rows.assign(issued_at=issued).to_csv(path, index=False)
     known = outlooks(path, on)
     assert list(known.outlooks_c) == [121]
-    assert (known.outlooks_c[121][:14] == 21.5).all()
+    assert (known.outlooks_c[121] == 21.5).all(), "the fifteenth day repeats the last"
     with pytest.raises(SettingsError, match=r"no weather forecast issued at the beginning of 2012-05-02 \(32 origins have none\)"):
         run_it(plan(information=Information.F), known, tmp_path / "parts")
     path.write_text("a,b\n1,2\n")
@@ -174,3 +215,16 @@ def test_events_and_tails_are_scored_against_the_year_before(tmp_path: Path) -> 
         assert sum(row["pairs"] for row in event.reliability.values()) == told.overall["pairs"]
         assert event.brier_share == pytest.approx(event.happened * event.level**2 + (1 - event.happened) * (1 - event.level) ** 2)
     assert told.tail["0.95"]["model"] < told.tail["0.95"]["climatology"]
+
+
+def test_intervals_are_scaled_in_utc_order(tmp_path: Path) -> None:
+    """Over both clock changes: 52 weeks of 168 hours, whatever the clock shows."""
+    on = history(330)
+    found = run_it(plan("weekly_naive", INTERVAL, every_days=7, first=date(2012, 11, 1), last=date(2012, 11, 21)), on, tmp_path)
+    starts = pd.date_range(on.start_of(0), on.start_of(int(found.origins[0])), freq="h", inclusive="left")
+    local = starts.tz_convert(on.series.time_zone)
+    energy = on.demand_mwh[(local.tz_localize(None).normalize() - on.days[0]).days, local.hour]
+    error = np.abs(found.model.median - found.actual).mean()
+    told = scores(found).overall
+    assert told["mase"] == pytest.approx(error / np.abs(energy[168:] - energy[:-168]).mean(), rel=1e-12)
+    assert told["mse"] == pytest.approx(((found.model.mean - found.actual) ** 2).mean() / energy.var(ddof=1), rel=1e-12)
