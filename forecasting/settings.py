@@ -115,7 +115,10 @@ class ModelSettings(Section):
     attention: Literal["additive", "multiplicative"] = "additive"
     linear_path: bool = True
     """Recurrent families work on what a regression on the calendar leaves, and add to what the last days carry forward."""
+    loss: Literal["pinball", "mse"] = "pinball"
+    """What the recurrent families minimise; with "mse" they write a point, with bands from its training errors."""
     hidden: Annotated[int, Field(gt=0)] = 16
+    mlp_hidden: Annotated[int, Field(gt=0)] = 512
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     temperature: bool = False
     """Temperature among the inputs of the recurrent families."""
@@ -139,7 +142,11 @@ class TrainingSettings(Section):
     batch_size: Annotated[int, Field(gt=0)] = 64
     learning_rate: Annotated[float, Field(gt=0)] = 1e-2
     weight_decay: Annotated[float, Field(ge=0)] = 1.0
+    learning_rate_schedule: Literal["one_cycle", "constant"] = "one_cycle"
     forcing: Annotated[float, Field(ge=0, le=1)] = 0.3
+    """Chance that a network which is fed its own last step is fed the true one instead."""
+    forcing_schedule: Literal["linear", "constant"] = "linear"
+    """Falling to nothing half way through the training, or the same throughout."""
     clip_norm: Annotated[float, Field(gt=0)] = 1.0
     max_windows: Annotated[int, Field(gt=0)] = 4096
     """An epoch draws at most so many windows."""

@@ -38,7 +38,7 @@ def repeatable(seed: int) -> Iterator[None]:
 
 
 def train(model: "Network", train: Windows, validation: Windows, options: TrainingSettings, report: EpochReport) -> None:
-    """Fit `model` in place; teacher forcing falls in a straight line from `options.forcing` to zero half way through.
+    """Fit `model` in place, with the learning rate and the teacher forcing of their schedules.
 
     The validation windows are only looked at, never learnt from: no early stopping. `report` is called after each epoch. Where
     there are more than `options.max_windows` windows, each epoch draws its own.
@@ -48,11 +48,11 @@ def train(model: "Network", train: Windows, validation: Windows, options: Traini
     optimizer = torch.optim.AdamW(_groups(model, options.weight_decay), lr=options.learning_rate)
     count = min(len(train), options.max_windows)
     batches = -(-count // options.batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=options.learning_rate, total_steps=options.epochs * batches)
+    schedule = _schedule(optimizer, options, batches)
     held = train.all if _values(train) <= HELD_VALUES else None
     for epoch in range(options.epochs):
         model.train()
-        forcing = options.forcing * max(0.0, 1 - 2 * epoch / options.epochs)
+        forcing = forcing_in(epoch, options)
         total = 0.0
         for rows in torch.randperm(len(train))[:count].split(options.batch_size):
             inputs, target = train.batch(rows.numpy()) if held is None else (held[0][rows], held[1][rows])
@@ -66,6 +66,12 @@ def train(model: "Network", train: Windows, validation: Windows, options: Traini
         report(Epoch(epoch + 1, options.epochs, total / count, validation_loss(model, validation, options.batch_size)))
 
 
+def forcing_in(epoch: int, options: TrainingSettings) -> float:
+    """How much teacher forcing there is in an epoch, counted from 0."""
+    falling = 1.0 if options.forcing_schedule == "constant" else max(0.0, 1 - 2 * epoch / options.epochs)
+    return options.forcing * falling
+
+
 def validation_loss(model: "Network", windows: Windows, batch_size: int) -> float:
     """Mean loss over windows, without teacher forcing; nan where there are none."""
     if not len(windows):
@@ -77,6 +83,12 @@ def validation_loss(model: "Network", windows: Windows, batch_size: int) -> floa
             inputs, target = windows.batch(rows)
             total += model.loss(model.quantiles(inputs), target).item() * len(rows)
     return total / len(windows)
+
+
+def _schedule(optimizer: torch.optim.Optimizer, options: TrainingSettings, batches: int) -> torch.optim.lr_scheduler.LRScheduler:
+    if options.learning_rate_schedule == "constant":
+        return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+    return torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=options.learning_rate, total_steps=options.epochs * batches)
 
 
 def _groups(model: "Network", weight_decay: float) -> list[dict[str, Any]]:

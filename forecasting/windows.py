@@ -23,7 +23,7 @@ MILD_C, SPREAD_C = 15.0, 10.0
 @dataclass(frozen=True, slots=True)
 class Layout:
     """What a step model reads and writes: `past_steps` and `horizon_steps` of a resolution, `per_day` steps a day, what is known of
-    the weather, and whether temperature is among its inputs at all."""
+    the weather, and whether temperature and the calendar are among its inputs at all."""
 
     resolution: Resolution
     per_day: int
@@ -31,6 +31,7 @@ class Layout:
     horizon_steps: int
     information: Information = Information.P
     temperature: bool = False
+    calendar: bool = True
 
     @property
     def horizon_days(self) -> int:
@@ -65,6 +66,8 @@ class Layout:
     @property
     def known(self) -> int:
         """Calendar features a step."""
+        if not self.calendar:
+            return 0
         return len(calendar.FEATURES) + (0 if self.resolution == DAILY else len(calendar.CLOCK_FEATURES))
 
     @property
@@ -150,7 +153,8 @@ class Steps:
         """
         ahead = layout.horizon_days
         weights = history.weights_and_after(ahead)
-        known = calendar.day_features(history.days_and_after(ahead), history.series.region)
+        days = history.days_and_after(ahead)
+        known = calendar.day_features(days, history.series.region) if layout.calendar else np.zeros((len(days), 0), np.float32)
         celsius = _bridged(history) if layout.past_temperature or layout.future_temperature else None
         if celsius is None and (layout.past_temperature or layout.future_temperature):
             raise HistoryError(
@@ -162,7 +166,7 @@ class Steps:
             energy = history.energy_mwh / share[: len(history)]
             return cls(history, layout, energy, share, history.filled, known, None if celsius is None else celsius.mean(axis=1))
         filled = np.repeat(history.filled, history.slots)
-        known = calendar.clock_features(known, history.slots)
+        known = calendar.clock_features(known, history.slots) if layout.calendar else np.repeat(known, history.slots, axis=0)
         flat = None if celsius is None else celsius.ravel()
         return cls(history, layout, history.demand_mwh.ravel(), weights.ravel().astype(float), filled, known, flat)
 

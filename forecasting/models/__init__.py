@@ -6,6 +6,9 @@ from typing import Any
 
 from forecasting.models.base import Forecaster
 from forecasting.models.past_weeks import PastWeeks
+from forecasting.models.rnn_mlp import RnnMlp
+from forecasting.models.rnn_one_step import RnnOneStep
+from forecasting.models.seq2seq import Seq2Seq
 from forecasting.models.seq2seq_attention import Seq2SeqAttention
 from forecasting.models.two_stage_ridge import TwoStageRidge
 from forecasting.models.weather_paths import WeatherPaths
@@ -30,6 +33,9 @@ MODELS: Mapping[str, Family] = {
     "weekly_naive": Family(PastWeeks, {"weeks": 1}, baseline=True),
     "same_weekday_mean": Family(PastWeeks, {"weeks": 4}, baseline=True),
     "two_stage_ridge": Family(TwoStageRidge, baseline=True),
+    "rnn_one_step": Family(RnnOneStep),
+    "rnn_mlp": Family(RnnMlp),
+    "seq2seq": Family(Seq2Seq),
     "seq2seq_attention": Family(Seq2SeqAttention),
     "weather_paths": Family(WeatherPaths),
 }

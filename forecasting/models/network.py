@@ -1,5 +1,7 @@
 """What the recurrent families share: windows in, quantiles of every step out, fitted by the one training loop."""
 
+from typing import Literal
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -7,13 +9,15 @@ from torch import Tensor, nn
 from forecasting.domain import LEVELS
 from forecasting.errors import HistoryError
 from forecasting.history import History
-from forecasting.models.base import EpochReport, Forecast, Forecaster, mean_of
+from forecasting.models.base import MIDDLE, EpochReport, Forecast, Forecaster, mean_of
 from forecasting.models.calendar_ridge import CalendarRidge, power
 from forecasting.models.log_level import LogLevel
 from forecasting.settings import TrainingSettings
 from forecasting.training import train
-from forecasting.windows import Inputs, Layout, Scaler, Steps, windows_between
+from forecasting.windows import Inputs, Layout, Scaler, Steps, Windows, windows_between
 
+Loss = Literal["pinball", "mse"]
+Cell = Literal["gru", "lstm"]
 RATES = (1.0, 0.3, 0.05)
 """Of the averages of past days, the newest weighing most, that the linear path carries forward."""
 
@@ -25,13 +29,22 @@ def pinball_loss(quantiles: Tensor, target: Tensor) -> Tensor:
     return torch.maximum(levels * gap, (levels - 1) * gap).mean()
 
 
-def quantile_head(width: int) -> nn.Linear:
-    """A layer to LEVELS free numbers for `ascending`, which begins with a narrow band around nothing."""
-    head = nn.Linear(width, len(LEVELS))
+def recurrent(cell: Cell, width: int, hidden: int) -> nn.GRU | nn.LSTM:
+    """One recurrent layer over [B, steps, width]."""
+    kinds: dict[str, type[nn.GRU | nn.LSTM]] = {"gru": nn.GRU, "lstm": nn.LSTM}
+    return kinds[cell](width, hidden, batch_first=True)
+
+
+def head_of(width: int, loss: Loss, steps: int = 1) -> nn.Linear:
+    """The layer that writes `steps` steps: to one point each for squared error, else to LEVELS free numbers for `ascending`, which
+    begin with a narrow band around nothing."""
+    if loss == "mse":
+        return nn.Linear(width, steps)
+    head = nn.Linear(width, steps * len(LEVELS))
     with torch.no_grad():
         head.weight.mul_(0.1)
         head.bias.fill_(-1.2)
-        head.bias[len(LEVELS) // 2] = 0.0
+        head.bias[MIDDLE :: len(LEVELS)] = 0.0
     return head
 
 
@@ -43,6 +56,9 @@ class Network(Forecaster):
     `target` [windows, horizon_steps] and `forcing` matter in training only; without them a forward pass sees nothing but its
     inputs.
 
+    With the loss "mse" it writes one point a step instead, [windows, horizon_steps, 1], the mean; its bands are then the quantiles
+    of its training errors, step by step.
+
     With a `linear_path` the network sees demand relative to a ridge regression on the calendar (without the waves of the year,
     which it learns better itself), and adds to what a linear layer carries forward from the last days, lead by lead. On 2013 that
     took the daily MSE of sequence to sequence with attention from .42 to .35.
@@ -52,10 +68,14 @@ class Network(Forecaster):
     calendar: Tensor
     facts: Tensor
     averages: Tensor
+    errors: Tensor
 
-    def __init__(self, layout: Layout, *, linear_path: bool) -> None:
+    def __init__(self, layout: Layout, *, linear_path: bool, loss: Loss) -> None:
         super().__init__(layout)
         self.linear_path = linear_path
+        self.minimises = loss
+        if loss == "mse":
+            self.register_buffer("errors", torch.zeros(layout.horizon_steps, len(LEVELS)))
         self.register_buffer("facts", torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64))
         days = layout.past_steps // layout.per_day if linear_path else 0
         age = torch.arange(days - 1, -1, -1)
@@ -73,8 +93,8 @@ class Network(Forecaster):
         return Scaler(expected, sd * expected if level.logarithmic else np.full_like(expected, sd * mean))
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """What training minimises: quantiles [B, H, LEVELS], target [B, H], scaled."""
-        return pinball_loss(output, target)
+        """What training minimises: quantiles [B, H, LEVELS] or points [B, H, 1], target [B, H], scaled."""
+        return nn.functional.mse_loss(output[..., 0], target) if self.minimises == "mse" else pinball_loss(output, target)
 
     def quantiles(self, inputs: Inputs, target: Tensor | None = None, forcing: float = 0.0) -> Tensor:
         """Scaled quantiles [B, H, LEVELS]: what `forward` says on top of the linear path."""
@@ -106,6 +126,8 @@ class Network(Forecaster):
         if not len(fitted):
             raise HistoryError(f"series {history.series.series_id} has no whole window to train on", "bring older readings")
         train(self, fitted, held_out, training, report)
+        if self.minimises == "mse":
+            self.errors = self._errors(fitted, training)
 
     def fit_scale(self, past: History) -> None:
         """Learn what `scaler` needs."""
@@ -133,9 +155,19 @@ class Network(Forecaster):
         steps = Steps.of(history, self.layout)
         self.eval()
         with torch.no_grad():
-            output = self.quantiles(self.inputs(history, positions)).double().numpy()
+            scaled = self.quantiles(self.inputs(history, positions))
+        output = (scaled + self.errors if self.minimises == "mse" else scaled).double().numpy()
         ahead = (positions * self.layout.per_day)[:, None] + np.arange(self.layout.horizon_steps)
         quantiles = self.scaler(steps).unscale(output, ahead)
         if self.whole_days:
             quantiles = quantiles * steps.share[ahead][..., None]
         return Forecast(mean_of(quantiles), quantiles)
+
+    def _errors(self, windows: Windows, training: TrainingSettings) -> Tensor:
+        """Quantiles of the errors of a point network, scaled: [horizon_steps, LEVELS]."""
+        rows = torch.randperm(len(windows))[: training.max_windows].split(training.batch_size)
+        self.eval()
+        with torch.no_grad():
+            batches = [windows.batch(each.numpy()) for each in rows]
+            errors = torch.cat([target - self.quantiles(inputs)[..., 0] for inputs, target in batches])
+        return torch.quantile(errors, torch.tensor(LEVELS), dim=0).T.contiguous()

@@ -88,7 +88,7 @@ class Constant(Network):
     """Forecasts one number, and writes down how much teacher forcing it got in training, and how many windows."""
 
     def __init__(self) -> None:
-        super().__init__(LAYOUT, linear_path=False)
+        super().__init__(LAYOUT, linear_path=False, loss="pinball")
         self.level = torch.nn.Parameter(torch.zeros(1))
         self.forcings: list[float] = []
         self.windows = 0
