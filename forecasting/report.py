@@ -16,6 +16,7 @@ from forecasting.errors import StoreError
 from forecasting.jobs.doctor import Check
 from forecasting.jobs.promote import Evidence
 from forecasting.jobs.status import ALARM, LOOK, WELL, Status
+from forecasting.reproduce import Reproduced
 from forecasting.service import Service
 from forecasting.store.forecasts import ForecastRow
 from forecasting.store.versions import ListedVersion
@@ -200,4 +201,22 @@ def evidence_table(evidence: Evidence) -> Table:
     rows = {"pinball_mwh": "{:,.0f}", "mape_percent": "{:.2f}", "mase": "{:.3f}", "coverage_80": "{:.1%}"}
     for name, shape in rows.items():
         table.add_row(name, *(shape.format(getattr(each, name)) for each in (own, other) if each is not None))
+    return table
+
+
+def tutorial_table(parts: Sequence[Reproduced]) -> Table:
+    """The parts of the tutorial: what it published, what came out here, and how that does on the steps after the window."""
+    table = Table(
+        title="torch tutorial: mean squared error of standardised demand",
+        caption="its task: train / validation; true task: the steps after the window, validation",
+        title_justify="left",
+        caption_justify="left",
+    )
+    for heading in ("part", "family", "epochs", "its task", "published", "here", "true task", "weekly naive"):
+        table.add_column(heading, justify="left" if heading in ("family", "its task") else "right")
+    for each in parts:
+        published = f"{each.published_train:.5f} / {each.published_validation:.5f}"
+        here = f"{each.train:.5f} / {each.validation:.5f}"
+        numbers = (f"{each.true:.3f}", f"{each.naive:.3f}")
+        table.add_row(str(each.part), each.family, str(each.epochs), each.task, published, here, *numbers)
     return table

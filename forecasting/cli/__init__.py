@@ -2,7 +2,7 @@
 
 import typer
 
-from forecasting.cli import jobs, looking, modelling, servers
+from forecasting.cli import jobs, looking, modelling, reproducing, servers
 from forecasting.cli.running import guarded
 
 app = typer.Typer(
@@ -13,7 +13,7 @@ app = typer.Typer(
 )
 PANELS = {
     "Jobs": (jobs.daily, jobs.ingest, jobs.backfill, jobs.retrain, jobs.publish, jobs.watch),
-    "Modelling": (modelling.models, modelling.promote, modelling.rollback, modelling.backtest),
+    "Modelling": (modelling.models, modelling.promote, modelling.rollback, modelling.backtest, reproducing.reproduce),
     "Looking": (looking.show, looking.status, looking.doctor),
     "Servers": (servers.migrate, servers.mlflow, servers.prefect, servers.stop),
 }
