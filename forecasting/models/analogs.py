@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-SEASON_DAYS = 45
+SEASON_DAYS = 30
 """Analogs begin at most so many days from the same day of the year."""
 LIKENESS_C = 4.0
 """How far the anomalies of the last days of an analog may lie off; half again as much for the two days before the last."""
 LAG_DAYS = 3
 DRIFT_SHRINKAGE = 150.0
-LEVEL_SHARE = 0.35
+LEVEL_SHARE = 0.5
 """A few years hold few seasons: each path is shifted by a level of this share of the season's sd of daily anomalies."""
 FEWEST = 20
 """With fewer analogs of the season, those of any season serve."""

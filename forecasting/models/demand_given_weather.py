@@ -1,4 +1,4 @@
-"""Log demand as a sum of calendar, trend and temperature, slot by slot, and how its errors live on."""
+"""Log demand as a sum of calendar, trend, temperature and what is alike on like days, slot by slot; and how its errors live on."""
 
 from dataclasses import dataclass
 
@@ -20,29 +20,45 @@ SETTLED = 30
 
 @dataclass(frozen=True)
 class DemandFit:
-    """coefficients: [slots, F]; residuals: [days, slots], out of sample, nan on days that were not fitted."""
+    """coefficients: [slots, F], of a design; weights: [days, slots], of the days that a day may be like, zero on days that were not
+    fitted; residuals: [days, slots], out of sample, nan on days that were not fitted."""
 
     coefficients: Tensor
+    weights: Tensor
     residuals: Tensor
 
 
-def fit_demand(design: Tensor, log_demand: Tensor, shrinkage: Tensor, use: Tensor) -> DemandFit:
-    """Ridge regression of each slot by itself.
+def fit_demand(flags: Tensor, terms: Tensor, shrinkage: Tensor, alike: Tensor, log_demand: Tensor, use: Tensor) -> DemandFit:
+    """Of each slot by itself, a ridge regression and a Gaussian process on what it leaves, in one (universal kriging; Rasmussen and
+    Williams 2006, 2.7), with the residual of each fold as if it had been left out (their 5.4.2, of a block).
 
     Args:
-        design: [slots, days, F]; log_demand: [days, slots]; shrinkage: [F]; use: [days], which days to learn from.
+        flags: [days, F1], shared by the slots; terms: [days, slots, F2]; shrinkage: [F1 + F2]; alike: covariance of the process
+            beside a noise of 1 [days, days]; log_demand: [days, slots]; use: [days], which days to learn from.
     """
-    weighted = design * use[None, :, None]
-    gram = weighted.transpose(1, 2) @ design + torch.diag(shrinkage)  # [slots, F, F]
-    moment = weighted.transpose(1, 2) @ log_demand.T[..., None]  # [slots, F, 1]
-    residuals = torch.empty_like(log_demand)
-    for first in range(0, len(log_demand), FOLD_DAYS):
-        fold = slice(first, first + FOLD_DAYS)
-        x, wx, y = design[:, fold], weighted[:, fold], log_demand[fold].T[..., None]
-        without = torch.linalg.solve(gram - wx.transpose(1, 2) @ x, moment - wx.transpose(1, 2) @ y)
-        residuals[fold] = (y - x @ without).squeeze(-1).T
-    residuals[~use] = torch.nan
-    return DemandFit(torch.linalg.solve(gram, moment).squeeze(-1), residuals)
+    days = torch.nonzero(use).squeeze(1)
+    precision = torch.linalg.inv(alike[days][:, days] + torch.eye(len(days), dtype=alike.dtype))
+    fit = DemandFit(
+        torch.empty(log_demand.shape[1], len(shrinkage), dtype=log_demand.dtype),
+        torch.zeros_like(log_demand),
+        torch.full_like(log_demand, torch.nan),
+    )
+    folds = torch.unique_consecutive(days // FOLD_DAYS, return_counts=True)[1].tolist()
+    for slot in range(log_demand.shape[1]):
+        design = torch.cat([flags[days], terms[days, slot]], dim=1)  # [N, F]
+        weighted = precision @ torch.cat([design, log_demand[days, slot, None]], dim=1)
+        of_design, of_demand = weighted[:, :-1], weighted[:, -1]
+        gram = torch.linalg.cholesky(design.T @ of_design + torch.diag(shrinkage))
+        solved = torch.cholesky_solve(torch.cat([of_design.T, (design.T @ of_demand)[:, None]], dim=1), gram)
+        fit.coefficients[slot] = solved[:, -1]
+        fit.weights[days, slot] = of_demand - of_design @ solved[:, -1]
+        first = 0
+        for count in folds:
+            fold = slice(first, first + count)
+            within = precision[fold, fold] - of_design[fold] @ solved[:, fold]
+            fit.residuals[days[fold], slot] = torch.linalg.solve(within, fit.weights[days[fold], slot])
+            first += count
+    return fit
 
 
 def residual_states(residuals: Tensor) -> Tensor:

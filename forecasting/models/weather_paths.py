@@ -20,6 +20,7 @@ from forecasting.errors import HistoryError
 from forecasting.history import History
 from forecasting.models.analogs import LEVEL_SHARE, Analogs
 from forecasting.models.base import EpochReport, Forecast, Forecaster
+from forecasting.models.day_likeness import LOOK_BACK_DAYS, day_traits, likeness
 from forecasting.models.demand_given_weather import (
     THERMAL_SHRINKAGE,
     TREND_SHRINKAGE,
@@ -33,9 +34,11 @@ from forecasting.settings import ModelSettings, TrainingSettings
 from forecasting.windows import Layout
 
 PATHS = 300
-ERROR_SEASON_DAYS = 90
+ERROR_SEASON_DAYS = 45
 """Error blocks come from at most so many days off the same day of the year."""
 YEAR = 365.25
+MOST_DAYS = 1461
+"""Demand is learnt from at most so many newest days; the weather from all."""
 OUTLOOK_ERROR_C, OUTLOOK_DAYS = 1.0, 10
 """Error sd of a weather forecast on its first day, and the lead at which it knows no more than the climatology."""
 
@@ -55,7 +58,19 @@ class WeatherPaths(Forecaster):
     """Args: paths: how many sample paths; seed: of their drawing."""
 
     calibrates_itself = True
-    shaped_by_data = ("coefficients", "climate", "thermal_season", "drift", "carry", "residuals", "errors", "error_season", "facts")
+    shaped_by_data = (
+        "coefficients",
+        "weights",
+        "traits",
+        "climate",
+        "thermal_season",
+        "drift",
+        "carry",
+        "residuals",
+        "errors",
+        "error_season",
+        "facts",
+    )
 
     def __init__(self, layout: Layout, paths: int, seed: int) -> None:
         super().__init__(layout)
@@ -76,12 +91,14 @@ class WeatherPaths(Forecaster):
         temperature, measured = self._temperatures(past, learn=True)
         terms = degree_terms(temperature[None])[0]  # [days, slots, TERMS]
         flags, shrinkage = self._calendar(past, 0)
-        design = torch.cat([flags.expand(past.slots, -1, -1), terms.transpose(0, 1)], dim=-1)
         penalty = torch.cat([shrinkage, torch.full((TERMS,), THERMAL_SHRINKAGE, dtype=torch.float64)])
         use = torch.from_numpy(~past.filled) & measured
-        fit = fit_demand(design, level.forward(demand), penalty, use)
-        self.coefficients = fit.coefficients
-        effect = torch.einsum("dst,st->ds", terms, fit.coefficients[:, -TERMS:])
+        use[: max(0, len(use) - MOST_DAYS)] = False
+        traits = self._traits(temperature[None], past, 0)[0]
+        alike = likeness(traits, traits)
+        fit = fit_demand(flags, terms, penalty, alike, level.forward(demand), use)
+        self.coefficients, self.weights, self.traits = fit.coefficients, fit.weights[use], traits[use]
+        effect = torch.einsum("dst,st->ds", terms, fit.coefficients[:, -TERMS:]) + alike @ fit.weights
         season = torch.from_numpy(np.asarray(past.days.day_of_year))
         self.thermal_season = seasonal_fit(effect, season)
         residuals = fit.residuals
@@ -129,7 +146,7 @@ class WeatherPaths(Forecaster):
             weather = self._weather_paths(history, known, position, generator)
             warm = min(WARM_UP_DAYS, position)
             before = known.temperature_c[position - warm : position].expand(len(weather), -1, -1)
-            effect = thermal_effect(torch.cat([before, weather], dim=1), self.coefficients[:, -TERMS:], warm)
+            effect = self._effect(torch.cat([before, weather], dim=1), history, position - warm, warm)
         off = (self.error_season - int(season[0])).abs()
         near = torch.minimum(off, 366 - off) <= ERROR_SEASON_DAYS
         blocks = torch.nonzero(near if near.any() else torch.ones_like(near)).squeeze(1).numpy()
@@ -197,7 +214,7 @@ class WeatherPaths(Forecaster):
         if self.layout.information is Information.U:
             effect = seasonal_waves(torch.from_numpy(season)) @ self.thermal_season
         else:
-            effect = thermal_effect(temperature[None], self.coefficients[:, -TERMS:], 0)[0]
+            effect = self._effect(temperature[None], history, 0, 0)[0]
         residuals = self.level.forward(torch.from_numpy(history.demand_mwh)) - base[: len(history)] - effect
         residuals[torch.from_numpy(history.filled)] = torch.nan
         if self.layout.information is not Information.U:
@@ -206,6 +223,29 @@ class WeatherPaths(Forecaster):
         residuals[learnt[0]] = self.residuals[learnt[1]].double()
         analogs = Analogs(self._anomalies(history, temperature, measured), season, horizon)
         return Known(temperature, base, residual_states(residuals), analogs)
+
+    def _effect(self, temperature_c: Tensor, history: History, first: int, skip: int) -> Tensor:
+        """What the weather does to log demand of days from position `first` on, but the first `skip`, which it remembers.
+
+        Args:
+            temperature_c: [paths, skip + days, slots].
+
+        Returns:
+            [paths, days, slots].
+        """
+        degrees = thermal_effect(temperature_c, self.coefficients[:, -TERMS:], skip)
+        traits = self._traits(temperature_c, history, first)[:, skip:].float()
+        return degrees + (likeness(traits, self.traits.float()) @ self.weights.float()).double()
+
+    def _traits(self, temperature_c: Tensor, history: History, first: int) -> Tensor:
+        """What days from position `first` on are compared by [paths, days, WIDTH]; the days before the first are like it."""
+        days = _days_from(history, first, temperature_c.shape[1])
+        closed = calendar.public_holidays(history.series.region, tuple(range(days[0].year, days[-1].year + 1)))
+        free = np.array([day.day_of_week >= 5 or day.date() in closed for day in days], dtype=float)
+        before = temperature_c[:, :1].expand(-1, LOOK_BACK_DAYS, -1)
+        return day_traits(
+            torch.cat([before, temperature_c], dim=1), torch.from_numpy(np.asarray(days.day_of_year)), torch.from_numpy(free)
+        )
 
     def _learnt_days(self, history: History) -> tuple[slice, slice]:
         """Where the days that it learnt from lie in a history, and among its residuals."""
