@@ -12,8 +12,6 @@ LIKENESS_C = 4.0
 """How far the anomalies of the last days of an analog may lie off; half again as much for the two days before the last."""
 LAG_DAYS = 3
 DRIFT_SHRINKAGE = 150.0
-LEVEL_SHARE = 0.5
-"""A few years hold few seasons: each path is shifted by a level of this share of the season's sd of daily anomalies."""
 FEWEST = 20
 """With fewer analogs of the season, those of any season serve."""
 EVENING = 0.75

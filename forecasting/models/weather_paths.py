@@ -16,9 +16,8 @@ from torch import Tensor
 
 from forecasting import calendar
 from forecasting.domain import LEVELS, Information
-from forecasting.errors import HistoryError
 from forecasting.history import History
-from forecasting.models.analogs import LEVEL_SHARE, Analogs
+from forecasting.models.analogs import Analogs
 from forecasting.models.base import EpochReport, Forecast, Forecaster
 from forecasting.models.day_likeness import LOOK_BACK_DAYS, day_traits, likeness
 from forecasting.models.demand_given_weather import (
@@ -30,6 +29,7 @@ from forecasting.models.demand_given_weather import (
 )
 from forecasting.models.log_level import LogLevel
 from forecasting.models.thermal import TERMS, WARM_UP_DAYS, degree_terms, seasonal_fit, seasonal_waves, thermal_effect
+from forecasting.models.weather_ahead import came, outlook, weather_paths
 from forecasting.settings import ModelSettings, TrainingSettings
 from forecasting.windows import Layout
 
@@ -39,8 +39,6 @@ ERROR_SEASON_DAYS = 45
 YEAR = 365.25
 MOST_DAYS = 1461
 """Demand is learnt from at most so many newest days; the weather from all."""
-OUTLOOK_ERROR_C, OUTLOOK_DAYS = 1.0, 10
-"""Error sd of a weather forecast on its first day, and the lead at which it knows no more than the climatology."""
 
 
 @dataclass(frozen=True)
@@ -156,54 +154,13 @@ class WeatherPaths(Forecaster):
 
     def _weather_paths(self, history: History, known: Known, position: int, generator: np.random.Generator) -> Tensor:
         """Temperatures of the coming days [paths, horizon_days, slots], C; one path where they are known."""
-        horizon, information, analogs = self.layout.horizon_days, self.layout.information, known.analogs
+        horizon, information = self.layout.horizon_days, self.layout.information
         season = torch.from_numpy(np.asarray(_days_from(history, position, horizon).day_of_year))
         climate = seasonal_waves(season) @ self.climate
         if information is Information.W:
-            return torch.where(torch.isnan(found := self._came(history, position)), climate, found)[None]
-        last = analogs.lately(np.array([position]))[0]
-        lately = None if bool(torch.isnan(last).any()) else last
-        outlook = self._outlook(history, position) if information is Information.F else None
-        begins, spread_c = analogs.drawn(position, self.paths, lately if outlook is None else None, generator)
-        if not len(begins):
-            return climate[None]
-        expected = torch.zeros_like(climate) if lately is None else (lately @ self.drift).view(horizon, -1)
-        scatter = analogs.following(begins)
-        level = LEVEL_SHARE * spread_c * torch.from_numpy(generator.standard_normal((len(begins), 1, 1)))
-        departing = scatter - (analogs.lately(begins) @ self.drift).view(len(begins), horizon, -1) + level
-        path = climate + expected + departing
-        if outlook is not None:
-            path = torch.where(torch.isnan(outlook), path, outlook + (scatter + level) * self._outlook_error(scatter.shape[2]))
-        return path
-
-    def _outlook_error(self, slots: int) -> Tensor:
-        """Error sd of a weather forecast as a share of the climatological sd: [horizon_days, slots]."""
-        days = (torch.arange(self.layout.horizon_days * slots, dtype=torch.float64) + 1) / slots
-        sd = max(float(self.facts[4]), 1e-6)
-        grown = OUTLOOK_ERROR_C + (sd - OUTLOOK_ERROR_C) * (days - 1) / (OUTLOOK_DAYS - 1)
-        return (grown.clamp(min=min(OUTLOOK_ERROR_C, sd), max=sd) / sd).view(-1, slots)
-
-    def _outlook(self, history: History, position: int) -> Tensor | None:
-        """The weather forecast kept for an origin [horizon_days, slots], nan where it does not reach; None where none was kept."""
-        outlook = history.outlooks_c.get(position)
-        if outlook is None:
-            return None
-        found = torch.full((self.layout.horizon_days, history.slots), torch.nan, dtype=torch.float64)
-        shared = min(len(found), len(outlook))
-        found[:shared] = torch.from_numpy(outlook[:shared])
-        return found
-
-    def _came(self, history: History, position: int) -> Tensor:
-        """The temperatures that came [horizon_days, slots], nan where they have not yet."""
-        came = None if history.temperature_c is None else history.temperature_c[position : position + self.layout.horizon_days]
-        if came is None or not len(came):
-            raise HistoryError(
-                f"temperatures of {history.series.series_id} from {_days_from(history, position, 1)[0]:%F} on have not come yet",
-                "information W looks back only; ask for P or F",
-            )
-        found = torch.full((self.layout.horizon_days, history.slots), torch.nan, dtype=torch.float64)
-        found[: len(came)] = torch.from_numpy(came.copy())
-        return found
+            return torch.where(torch.isnan(found := came(history, position, horizon)), climate, found)[None]
+        kept = outlook(history, position, horizon) if information is Information.F else None
+        return weather_paths(known.analogs, position, climate, self.drift, kept, float(self.facts[4]), self.paths, generator)
 
     def _known(self, history: History) -> Known:
         horizon = self.layout.horizon_days
