@@ -118,6 +118,10 @@ class ModelSettings(Section):
     loss: Literal["pinball", "mse"] = "pinball"
     """What the recurrent families minimise; with "mse" they write a point, with bands from its training errors."""
     hidden: Annotated[int, Field(gt=0)] = 16
+    seeds: Annotated[int, Field(gt=0)] = 5
+    """Networks of different beginnings whose quantiles a recurrent family averages."""
+    step: Literal["day", "interval"] = "day"
+    """At half-hours, recurrent families walk over days, reading and writing all slots of each, or over the half-hours."""
     mlp_hidden: Annotated[int, Field(gt=0)] = 512
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     temperature: bool = False

@@ -1,12 +1,12 @@
 """The one training loop."""
 
+import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from forecasting.models.base import Epoch, EpochReport
 from forecasting.settings import TrainingSettings
@@ -19,14 +19,19 @@ HELD_VALUES = 16_000_000
 """Windows of fewer values than this are made once and held; others are made anew for every batch."""
 
 
+TRIM_THRESHOLD, MMAP_THRESHOLD, ALLOCATOR_DEFAULT = -1, -3, 128 * 1024
+"""Of mallopt(3)."""
+
+
 @contextmanager
 def repeatable(seed: int) -> Iterator[None]:
     """Same seed, same data, same bits: one thread (several only slow a small RNN down) and a generator of its own.
 
-    Denormal numbers are taken for zero meanwhile, which long sequences need for speed. Not to be nested.
+    Denormal numbers are taken for zero meanwhile, and freed memory is kept, which long sequences need for speed. Not to be nested.
     """
     threads, flush = torch.get_num_threads(), torch.set_flush_denormal(True)
     torch.set_num_threads(1)
+    _keep_freed_memory(True)
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -35,6 +40,19 @@ def repeatable(seed: int) -> Iterator[None]:
         torch.set_num_threads(threads)
         if flush:
             torch.set_flush_denormal(False)
+        _keep_freed_memory(False)
+
+
+def _keep_freed_memory(keep: bool) -> None:
+    """Whether large blocks that are freed stay with the process, or go back at once: every batch asks for the same ones, and to get
+    them anew from the kernel can take as long as to use them. Nothing where the C library is not glibc."""
+    library = ctypes.CDLL(None)
+    if not hasattr(library, "malloc_trim"):
+        return
+    for threshold in (TRIM_THRESHOLD, MMAP_THRESHOLD):
+        library.mallopt(threshold, 2**30 if keep else ALLOCATOR_DEFAULT)
+    if not keep:
+        library.malloc_trim(0)
 
 
 def train(model: "Network", train: Windows, validation: Windows, options: TrainingSettings, report: EpochReport) -> None:
@@ -45,7 +63,7 @@ def train(model: "Network", train: Windows, validation: Windows, options: Traini
 
     Call inside `repeatable`, with the model built there too, for repeatable results.
     """
-    optimizer = torch.optim.AdamW(_groups(model, options.weight_decay), lr=options.learning_rate)
+    optimizer = torch.optim.AdamW(_groups(model, options.weight_decay), lr=options.learning_rate, fused=True)
     count = min(len(train), options.max_windows)
     batches = -(-count // options.batch_size)
     schedule = _schedule(optimizer, options, batches)
@@ -56,14 +74,23 @@ def train(model: "Network", train: Windows, validation: Windows, options: Traini
         total = 0.0
         for rows in torch.randperm(len(train))[:count].split(options.batch_size):
             inputs, target = train.batch(rows.numpy()) if held is None else (held[0][rows], held[1][rows])
-            loss = model.loss(model.quantiles(inputs, target, forcing), target)
+            loss = model.loss(model.by_seed(inputs, target, forcing), target)
             optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), options.clip_norm)
+            (loss * model.seeds).backward()  # the mean over seeds would weaken the slopes of each
+            clip(model, options.clip_norm)
             optimizer.step()
             schedule.step()
             total += loss.item() * len(rows)
         report(Epoch(epoch + 1, options.epochs, total / count, validation_loss(model, validation, options.batch_size)))
+
+
+def clip(model: "Network", norm: float) -> None:
+    """Shorten the slopes of each seed to `norm` where they are longer."""
+    slopes = [each.grad for each in model.parameters() if each.grad is not None]
+    lengths = torch.stack([slope.flatten(1).norm(dim=1) for slope in slopes]).norm(dim=0)  # [seeds]
+    factors = (norm / (lengths + 1e-6)).clamp(max=1.0)
+    for slope in slopes:
+        slope.mul_(factors.reshape(-1, *[1] * (slope.dim() - 1)))
 
 
 def forcing_in(epoch: int, options: TrainingSettings) -> float:
