@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from forecasting.models.base import Epoch, EpochReport
 from forecasting.settings import TrainingSettings
-from forecasting.windows import Windows
+from forecasting.windows import Inputs, Windows
 
 if TYPE_CHECKING:
     from forecasting.models.network import Network
 
+Batch = tuple[Inputs, Tensor]
+"""Of windows, and their targets [windows, horizon_steps]."""
 HELD_VALUES = 16_000_000
 """Windows of fewer values than this are made once and held; others are made anew for every batch."""
 
@@ -67,7 +70,7 @@ def train(model: "Network", train: Windows, validation: Windows, options: Traini
     count = min(len(train), options.max_windows)
     batches = -(-count // options.batch_size)
     schedule = _schedule(optimizer, options, batches)
-    held = train.all if _values(train) <= HELD_VALUES else None
+    held, seen = _held(train), _held(validation)
     for epoch in range(options.epochs):
         model.train()
         forcing = forcing_in(epoch, options)
@@ -81,7 +84,7 @@ def train(model: "Network", train: Windows, validation: Windows, options: Traini
             optimizer.step()
             schedule.step()
             total += loss.item() * len(rows)
-        report(Epoch(epoch + 1, options.epochs, total / count, validation_loss(model, validation, options.batch_size)))
+        report(Epoch(epoch + 1, options.epochs, total / count, validation_loss(model, validation, options.batch_size, seen)))
 
 
 def clip(model: "Network", norm: float) -> None:
@@ -99,15 +102,15 @@ def forcing_in(epoch: int, options: TrainingSettings) -> float:
     return options.forcing * falling
 
 
-def validation_loss(model: "Network", windows: Windows, batch_size: int) -> float:
-    """Mean loss over windows, without teacher forcing; nan where there are none."""
+def validation_loss(model: "Network", windows: Windows, batch_size: int, held: Batch | None = None) -> float:
+    """Mean loss over windows, without teacher forcing; nan where there are none. `held` are the same windows, where made before."""
     if not len(windows):
         return float("nan")
     model.eval()
     total = 0.0
     with torch.no_grad():
         for rows in np.array_split(np.arange(len(windows)), -(-len(windows) // batch_size)):
-            inputs, target = windows.batch(rows)
+            inputs, target = windows.batch(rows) if held is None else (held[0][torch.from_numpy(rows)], held[1][rows])
             total += model.loss(model.quantiles(inputs), target).item() * len(rows)
     return total / len(windows)
 
@@ -128,6 +131,8 @@ def _groups(model: "Network", weight_decay: float) -> list[dict[str, Any]]:
     ]
 
 
-def _values(windows: Windows) -> int:
+def _held(windows: Windows) -> Batch | None:
+    """All windows at once, where they are not too large for it."""
     layout = windows.steps.layout
-    return len(windows) * (layout.past_steps * layout.past_width + layout.horizon_steps * (layout.future_width + 1))
+    values = len(windows) * (layout.past_steps * layout.past_width + layout.horizon_steps * (layout.future_width + 1))
+    return windows.all if 0 < values <= HELD_VALUES else None

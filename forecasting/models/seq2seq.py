@@ -97,7 +97,7 @@ class Seq2Seq(Network):
                 seen, looked = self.look(state[0], keys, prepared)
                 context.append(seen)
                 weights.append(looked)
-            state = self.decoder.turn(torch.baddbmm(sums[step], weight, torch.cat([state[0], fed, *context], dim=1)), state)
+            state = self.decoder.step(sums[step], weight, torch.cat([state[0], fed, *context], dim=1), state)
             outputs.append(torch.cat([state[0], *context], dim=1))
             fed = torch.baddbmm(medians[step], to_median, outputs[-1])
             if forced is not None and taught is not None:

@@ -46,8 +46,8 @@ def steps_of(weight: Tensor, bias: Tensor | None, x: Tensor) -> Tensor:
 class Cell(nn.Module):
     """A recurrent cell for each seed, with the equations and the beginnings of its namesake in torch.
 
-    `rows` [seeds, R, inputs], [seeds, R, hidden] and [seeds, R, 1] give what turns a step: products with the input and the output
-    before, and a constant, which `turn` makes the next state of.
+    `rows` [seeds, R, inputs], [seeds, R, hidden] and [seeds, R, 1] give what a step sums up: products with the input and the output
+    before, and a constant.
     """
 
     gates: int
@@ -65,19 +65,20 @@ class Cell(nn.Module):
         """Before the first step."""
         raise NotImplementedError
 
-    def turn(self, sums: Tensor, state: State) -> State:
-        """sums [seeds, R, windows]."""
+    def step(self, given: Tensor, weight: Tensor, read: Tensor, state: State) -> State:
+        """The state after a step whose rows sum up to given [seeds, R, windows] + weight [seeds, R, width] @ read [seeds, width,
+        windows]."""
         raise NotImplementedError
 
     def sweep(self, x: Tensor, state: State, rows: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, State]:
         """Walk over x, [seeds, steps, inputs, windows] or of all seeds [steps, inputs, windows]: outputs
         [seeds, steps, hidden, windows] and the last state."""
         of_input, of_output, constant = rows
-        outputs = []
+        outputs: list[Tensor] = []
         for given in steps_of(of_input, constant, x).unbind(1):
-            state = self.turn(torch.baddbmm(given, of_output, state[0]), state)
+            state = self.step(given, of_output, state[0], state)
             outputs.append(state[0])
-        return torch.stack(outputs, dim=1), state
+        return torch.stack(outputs, dim=1) if outputs else state[0][:, None][:, :0], state
 
     def forward(self, x: Tensor) -> tuple[Tensor, State]:
         """`sweep` from the start."""
@@ -98,8 +99,8 @@ class Lstm(Cell):
         nothing = self.state.weight.new_zeros(len(self.state.weight), self.hidden, windows)
         return nothing, nothing
 
-    def turn(self, sums: Tensor, state: State) -> State:
-        write, keep, new, tell = sums.chunk(4, dim=1)
+    def step(self, given: Tensor, weight: Tensor, read: Tensor, state: State) -> State:
+        write, keep, new, tell = torch.baddbmm(given, weight, read).chunk(4, dim=1)
         memory = torch.sigmoid(keep) * state[1] + torch.sigmoid(write) * torch.tanh(new)
         return torch.sigmoid(tell) * torch.tanh(memory), memory
 
@@ -123,12 +124,12 @@ class Gru(Cell):
     def start(self, windows: int) -> State:
         return (self.state.weight.new_zeros(len(self.state.weight), self.hidden, windows),)
 
-    def turn(self, sums: Tensor, state: State) -> State:
-        return (_Turn.apply(sums, *state),)  # type: ignore[no-untyped-call]
+    def step(self, given: Tensor, weight: Tensor, read: Tensor, state: State) -> State:
+        return (_Step.apply(given, weight, read, *state),)  # type: ignore[no-untyped-call]
 
     def sweep(self, x: Tensor, state: State, rows: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, State]:
         outputs: Tensor = _Sweep.apply(x.expand(len(rows[0]), -1, -1, -1), *state, *rows)  # type: ignore[no-untyped-call]
-        return outputs, (outputs[:, -1],)
+        return outputs, (outputs[:, -1],) if outputs.shape[1] else state
 
 
 Four = tuple[Tensor, ...]
@@ -155,22 +156,23 @@ def _turned_back(slope: Tensor, four: Four, before: Tensor, out: Four) -> Tensor
     return kept
 
 
-class _Turn(torch.autograd.Function):
-    """One step of a GRU: sums [seeds, 4 * hidden, windows] and the output before, to the output."""
+class _Step(torch.autograd.Function):
+    """One step of a GRU; see `Cell.step`."""
 
     @staticmethod
-    def forward(ctx: Any, sums: Tensor, before: Tensor) -> Tensor:
-        turned, out, hidden = sums.clone(), torch.empty_like(before), before.shape[1]
+    def forward(ctx: Any, given: Tensor, weight: Tensor, read: Tensor, before: Tensor) -> Tensor:
+        turned, out, hidden = torch.baddbmm(given, weight, read), torch.empty_like(before), before.shape[1]
         _turned(turned[:, : 2 * hidden], turned.split(hidden, dim=1), before, out)
-        ctx.save_for_backward(turned, before)
+        ctx.save_for_backward(turned, weight, read, before)
         return out
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, Tensor]:
-        turned, before = ctx.saved_tensors
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        turned, weight, read, before = ctx.saved_tensors
         of_sums, hidden = torch.empty_like(turned), before.shape[1]
-        return of_sums, _turned_back(slope, turned.split(hidden, dim=1), before, of_sums.split(hidden, dim=1))
+        kept = _turned_back(slope, turned.split(hidden, dim=1), before, of_sums.split(hidden, dim=1))
+        return of_sums, torch.bmm(of_sums, read.mT), torch.bmm(weight.mT, of_sums), kept
 
 
 class _Sweep(torch.autograd.Function):
