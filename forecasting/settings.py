@@ -126,7 +126,7 @@ class ModelSettings(Section):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     temperature: bool = False
     """Temperature among the inputs of the recurrent families."""
-    past_days: Annotated[int, Field(ge=7)] = 28
+    past_days: Annotated[int, Field(ge=7)] = 14
     horizon_days: Annotated[int, Field(ge=1, le=14)] = 14
 
     @field_validator("candidates")
@@ -142,10 +142,10 @@ class ModelSettings(Section):
 class TrainingSettings(Section):
     """How the candidate is fitted (`forecasting.training`), and how many days are held out to judge it."""
 
-    epochs: Annotated[int, Field(gt=0)] = 12
+    epochs: Annotated[int, Field(gt=0)] = 16
     batch_size: Annotated[int, Field(gt=0)] = 64
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-2
-    weight_decay: Annotated[float, Field(ge=0)] = 1.0
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-2
+    weight_decay: Annotated[float, Field(ge=0)] = 2.0
     learning_rate_schedule: Literal["one_cycle", "constant"] = "one_cycle"
     forcing: Annotated[float, Field(ge=0, le=1)] = 0.3
     """Chance that a network which is fed its own last step is fed the true one instead."""
