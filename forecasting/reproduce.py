@@ -37,7 +37,7 @@ SETTINGS = TrainingSettings(
     max_windows=1_000_000,
 )
 """Plain Adam: nothing decays, is clipped or drawn anew."""
-NETWORK = {"hidden": 32, "cell": "gru", "dropout": 0.0, "linear_path": False, "loss": "mse"}
+NETWORK = {"hidden": 32, "cell": "gru", "dropout": 0.0, "linear_path": False, "loss": "mse", "seeds": 1, "step": "interval"}
 Task = Literal["one step", "shifted", "true"]
 Progress = Callable[[str, int, int], None]
 

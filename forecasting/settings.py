@@ -118,11 +118,15 @@ class ModelSettings(Section):
     loss: Literal["pinball", "mse"] = "pinball"
     """What the recurrent families minimise; with "mse" they write a point, with bands from its training errors."""
     hidden: Annotated[int, Field(gt=0)] = 16
+    seeds: Annotated[int, Field(gt=0)] = 5
+    """Networks of different beginnings whose quantiles a recurrent family averages."""
+    step: Literal["day", "interval"] = "day"
+    """At half-hours, recurrent families walk over days, reading and writing all slots of each, or over the half-hours."""
     mlp_hidden: Annotated[int, Field(gt=0)] = 512
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     temperature: bool = False
     """Temperature among the inputs of the recurrent families."""
-    past_days: Annotated[int, Field(ge=7)] = 28
+    past_days: Annotated[int, Field(ge=7)] = 14
     horizon_days: Annotated[int, Field(ge=1, le=14)] = 14
 
     @field_validator("candidates")
@@ -138,10 +142,10 @@ class ModelSettings(Section):
 class TrainingSettings(Section):
     """How the candidate is fitted (`forecasting.training`), and how many days are held out to judge it."""
 
-    epochs: Annotated[int, Field(gt=0)] = 12
+    epochs: Annotated[int, Field(gt=0)] = 16
     batch_size: Annotated[int, Field(gt=0)] = 64
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-2
-    weight_decay: Annotated[float, Field(ge=0)] = 1.0
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-2
+    weight_decay: Annotated[float, Field(ge=0)] = 2.0
     learning_rate_schedule: Literal["one_cycle", "constant"] = "one_cycle"
     forcing: Annotated[float, Field(ge=0, le=1)] = 0.3
     """Chance that a network which is fed its own last step is fed the true one instead."""

@@ -1,32 +1,40 @@
 """The one training loop."""
 
+import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor
 
 from forecasting.models.base import Epoch, EpochReport
 from forecasting.settings import TrainingSettings
-from forecasting.windows import Windows
+from forecasting.windows import Inputs, Windows
 
 if TYPE_CHECKING:
     from forecasting.models.network import Network
 
+Batch = tuple[Inputs, Tensor]
+"""Of windows, and their targets [windows, horizon_steps]."""
 HELD_VALUES = 16_000_000
 """Windows of fewer values than this are made once and held; others are made anew for every batch."""
+
+
+TRIM_THRESHOLD, MMAP_THRESHOLD, ALLOCATOR_DEFAULT = -1, -3, 128 * 1024
+"""Of mallopt(3)."""
 
 
 @contextmanager
 def repeatable(seed: int) -> Iterator[None]:
     """Same seed, same data, same bits: one thread (several only slow a small RNN down) and a generator of its own.
 
-    Denormal numbers are taken for zero meanwhile, which long sequences need for speed. Not to be nested.
+    Denormal numbers are taken for zero meanwhile, and freed memory is kept, which long sequences need for speed. Not to be nested.
     """
     threads, flush = torch.get_num_threads(), torch.set_flush_denormal(True)
     torch.set_num_threads(1)
+    _keep_freed_memory(True)
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -35,6 +43,19 @@ def repeatable(seed: int) -> Iterator[None]:
         torch.set_num_threads(threads)
         if flush:
             torch.set_flush_denormal(False)
+        _keep_freed_memory(False)
+
+
+def _keep_freed_memory(keep: bool) -> None:
+    """Whether large blocks that are freed stay with the process, or go back at once: every batch asks for the same ones, and to get
+    them anew from the kernel can take as long as to use them. Nothing where the C library is not glibc."""
+    library = ctypes.CDLL(None)
+    if not hasattr(library, "malloc_trim"):
+        return
+    for threshold in (TRIM_THRESHOLD, MMAP_THRESHOLD):
+        library.mallopt(threshold, 2**30 if keep else ALLOCATOR_DEFAULT)
+    if not keep:
+        library.malloc_trim(0)
 
 
 def train(model: "Network", train: Windows, validation: Windows, options: TrainingSettings, report: EpochReport) -> None:
@@ -45,25 +66,34 @@ def train(model: "Network", train: Windows, validation: Windows, options: Traini
 
     Call inside `repeatable`, with the model built there too, for repeatable results.
     """
-    optimizer = torch.optim.AdamW(_groups(model, options.weight_decay), lr=options.learning_rate)
+    optimizer = torch.optim.AdamW(_groups(model, options.weight_decay), lr=options.learning_rate, fused=True)
     count = min(len(train), options.max_windows)
     batches = -(-count // options.batch_size)
     schedule = _schedule(optimizer, options, batches)
-    held = train.all if _values(train) <= HELD_VALUES else None
+    held, seen = _held(train), _held(validation)
     for epoch in range(options.epochs):
         model.train()
         forcing = forcing_in(epoch, options)
         total = 0.0
         for rows in torch.randperm(len(train))[:count].split(options.batch_size):
             inputs, target = train.batch(rows.numpy()) if held is None else (held[0][rows], held[1][rows])
-            loss = model.loss(model.quantiles(inputs, target, forcing), target)
+            loss = model.loss(model.by_seed(inputs, target, forcing), target)
             optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), options.clip_norm)
+            (loss * model.seeds).backward()  # the mean over seeds would weaken the slopes of each
+            clip(model, options.clip_norm)
             optimizer.step()
             schedule.step()
             total += loss.item() * len(rows)
-        report(Epoch(epoch + 1, options.epochs, total / count, validation_loss(model, validation, options.batch_size)))
+        report(Epoch(epoch + 1, options.epochs, total / count, validation_loss(model, validation, options.batch_size, seen)))
+
+
+def clip(model: "Network", norm: float) -> None:
+    """Shorten the slopes of each seed to `norm` where they are longer."""
+    slopes = [each.grad for each in model.parameters() if each.grad is not None]
+    lengths = torch.stack([slope.flatten(1).norm(dim=1) for slope in slopes]).norm(dim=0)  # [seeds]
+    factors = (norm / (lengths + 1e-6)).clamp(max=1.0)
+    for slope in slopes:
+        slope.mul_(factors.reshape(-1, *[1] * (slope.dim() - 1)))
 
 
 def forcing_in(epoch: int, options: TrainingSettings) -> float:
@@ -72,15 +102,15 @@ def forcing_in(epoch: int, options: TrainingSettings) -> float:
     return options.forcing * falling
 
 
-def validation_loss(model: "Network", windows: Windows, batch_size: int) -> float:
-    """Mean loss over windows, without teacher forcing; nan where there are none."""
+def validation_loss(model: "Network", windows: Windows, batch_size: int, held: Batch | None = None) -> float:
+    """Mean loss over windows, without teacher forcing; nan where there are none. `held` are the same windows, where made before."""
     if not len(windows):
         return float("nan")
     model.eval()
     total = 0.0
     with torch.no_grad():
         for rows in np.array_split(np.arange(len(windows)), -(-len(windows) // batch_size)):
-            inputs, target = windows.batch(rows)
+            inputs, target = windows.batch(rows) if held is None else (held[0][torch.from_numpy(rows)], held[1][rows])
             total += model.loss(model.quantiles(inputs), target).item() * len(rows)
     return total / len(windows)
 
@@ -101,6 +131,8 @@ def _groups(model: "Network", weight_decay: float) -> list[dict[str, Any]]:
     ]
 
 
-def _values(windows: Windows) -> int:
+def _held(windows: Windows) -> Batch | None:
+    """All windows at once, where they are not too large for it."""
     layout = windows.steps.layout
-    return len(windows) * (layout.past_steps * layout.past_width + layout.horizon_steps * (layout.future_width + 1))
+    values = len(windows) * (layout.past_steps * layout.past_width + layout.horizon_steps * (layout.future_width + 1))
+    return windows.all if 0 < values <= HELD_VALUES else None

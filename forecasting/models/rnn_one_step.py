@@ -1,10 +1,12 @@
 """An RNN that predicts one step, and is fed back on itself for the coming ones."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from forecasting.models.network import Cell, Loss
-from forecasting.models.seq2seq import Seq2Seq, State
+from forecasting.models.seq2seq import Seq2Seq
+from forecasting.models.stacked import State
 from forecasting.windows import Inputs, Layout
 
 
@@ -16,32 +18,30 @@ class RnnOneStep(Seq2Seq):
     Temperature stands beside the step that it was measured at, with a mark of whether it is known.
 
     Args:
-        hidden, cell, dropout, linear_path, loss: see `Seq2Seq`. Of the linear path it takes the regression on the calendar; what
-            carries forward it carries itself.
+        common: see `Common`. Of the linear path it takes the regression on the calendar; what carries forward it carries itself.
     """
 
     one_cell = True
 
-    def __init__(self, layout: Layout, hidden: int, cell: Cell, dropout: float, linear_path: bool, loss: Loss) -> None:
-        super().__init__(layout, hidden, cell, dropout, linear_path, loss)
+    def __init__(self, layout: Layout, **common: Any) -> None:
+        super().__init__(layout, **common)
         self.carry = None
 
     @property
-    def known_width(self) -> int:
-        return self.layout.known + 2 * self.layout.past_temperature
+    def told_width(self) -> int:
+        return self.known_width + 2 * self.layout.past_temperature
 
-    def read(self, inputs: Inputs) -> tuple[Tensor, State]:
-        if inputs.past.shape[1] == 1:
-            return inputs.past.new_zeros(len(inputs), 0, self.decoder.hidden_size), None
-        steps = inputs.past[:, 1:, 1:]
+    def read(self, past: Tensor) -> tuple[Tensor, State]:
+        steps = past[1:, self.values :]
         if self.layout.past_temperature:
-            steps = torch.cat([steps, torch.ones_like(steps[..., :1])], dim=-1)
-        outputs, state = self.decoder(torch.cat([inputs.past[:, :-1, :1], steps], dim=-1))
+            steps = torch.cat([steps, torch.ones_like(steps[:, :1])], dim=1)
+        outputs, state = self.decoder(torch.cat([past[:-1, : self.values], steps], dim=1))
         return outputs, state
 
-    def known(self, inputs: Inputs) -> Tensor:
+    def told(self, inputs: Inputs) -> Tensor:
+        ahead = self.ahead(inputs)
         if not self.layout.past_temperature:
-            return inputs.future
-        mark = torch.full_like(inputs.future[..., :1], float(self.layout.future_temperature))
+            return ahead
+        mark = torch.full_like(inputs.future[:, : len(ahead), :1], float(self.layout.future_temperature)).permute(1, 2, 0)
         unknown = [] if self.layout.future_temperature else [torch.zeros_like(mark)]
-        return torch.cat([inputs.future, *unknown, mark], dim=-1)
+        return torch.cat([ahead, *unknown, mark], dim=1)

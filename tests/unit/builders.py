@@ -23,7 +23,7 @@ from forecasting.windows import Inputs, Layout, whole_origins
 MELBOURNE = "Australia/Melbourne"
 LAYOUT = Layout(DAILY, 1, past_steps=14, horizon_steps=14)
 VALIDATION_DAYS = 56
-SMALL = ModelSettings(hidden=6)
+SMALL = ModelSettings(hidden=6, seeds=2)
 QUICK = TrainingSettings(epochs=1, max_windows=64, batch_size=32)
 
 

@@ -15,6 +15,7 @@ from forecasting.models import MODELS
 from forecasting.models.base import MIDDLE, Epoch
 from forecasting.models.network import Network
 from forecasting.models.rnn_one_step import RnnOneStep
+from forecasting.models.stacked import Gru
 from forecasting.settings import TrainingSettings
 from forecasting.training import repeatable
 from forecasting.windows import Inputs, Layout
@@ -24,8 +25,10 @@ NETWORKS = [family for family, made in MODELS.items() if issubclass(made.made_by
 FED_BACK = ["rnn_one_step", "seq2seq", "seq2seq_attention"]
 CELLS = ["gru", "lstm"]
 RESOLUTIONS: list[Resolution] = [DAILY, INTERVAL]
+Walk = tuple[Resolution, str]
+WALKS: list[Walk] = [(DAILY, "day"), (INTERVAL, "day"), (INTERVAL, "interval")]
 WEATHER = [("P", False), ("P", True), ("F", True), ("W", True), ("U", True)]
-EVERY = list(itertools.product(NETWORKS, CELLS, RESOLUTIONS, WEATHER))
+EVERY = list(itertools.product(NETWORKS, CELLS, WALKS, WEATHER))
 DAYS, UNTIL = 150, 120
 HISTORY = weathered(DAYS, outlooks=range(DAYS + 1))
 SHORT = TrainingSettings(epochs=2, batch_size=16, max_windows=32)
@@ -57,12 +60,12 @@ def losses(family: str, layout: Layout, training: TrainingSettings, **options: A
 
 
 @pytest.mark.parametrize("linear_path", [False, True])
-@pytest.mark.parametrize(("family", "cell", "resolution", "weather"), EVERY)
+@pytest.mark.parametrize(("family", "cell", "walk", "weather"), EVERY)
 def test_forecasts_have_their_shape_and_ascend(
-    family: str, cell: str, resolution: Resolution, weather: tuple[str, bool], linear_path: bool
+    family: str, cell: str, walk: Walk, weather: tuple[str, bool], linear_path: bool
 ) -> None:
-    layout = layout_of(resolution, weather)
-    network = network_of(family, layout, cell=cell, linear_path=linear_path)
+    layout = layout_of(walk[0], weather)
+    network = network_of(family, layout, cell=cell, linear_path=linear_path, step=walk[1])
     network.fit_scale(HISTORY.before(UNTIL))
     forecast = network.forecast(HISTORY, np.array([60, UNTIL]))
     assert forecast.quantiles.shape == (2, layout.horizon_steps, len(LEVELS))
@@ -72,71 +75,74 @@ def test_forecasts_have_their_shape_and_ascend(
 
 
 @pytest.mark.parametrize("calendar", [False, True])
-@pytest.mark.parametrize(("past_steps", "horizon_steps"), [(1, 1), (1, 5), (7, 3), (40, 56)])
+@pytest.mark.parametrize(("past_steps", "horizon_steps"), [(1, 1), (1, 5), (7, 3), (8, 6), (40, 56)])
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("family", NETWORKS)
 def test_any_length_of_past_and_horizon(family: str, cell: str, past_steps: int, horizon_steps: int, calendar: bool) -> None:
     layout = layout_of(INTERVAL, past_steps=past_steps, horizon_steps=horizon_steps, calendar=calendar)
-    network = network_of(family, layout, cell=cell)
-    inputs, target = make_inputs(2, layout=layout), torch.randn(2, horizon_steps)
-    for forcing in (0.0, 0.5, 1.0):
-        output = network.quantiles(inputs, target, forcing)
-        assert output.shape == (2, horizon_steps, len(LEVELS))
-        assert torch.isfinite(output).all()
+    if past_steps % layout.per_day:
+        with pytest.raises(ValueError, match="not whole days"):
+            network_of(family, layout, step="day")
+    for step in ("interval", "day")[: 1 if past_steps % layout.per_day else 2]:
+        network = network_of(family, layout, cell=cell, step=step)
+        inputs, target = make_inputs(2, layout=layout), torch.randn(2, horizon_steps)
+        for forcing in (0.0, 0.5, 1.0):
+            output = network.by_seed(inputs, target, forcing)
+            assert output.shape == (2, 2, horizon_steps, len(LEVELS))
+            assert torch.isfinite(output).all()
 
 
+@pytest.mark.parametrize("step", ["day", "interval"])
 @pytest.mark.parametrize("family", NETWORKS)
-def test_two_weeks_of_half_hours(family: str) -> None:
+def test_two_weeks_of_half_hours(family: str, step: str) -> None:
     layout = layout_of(INTERVAL, per_day=48, past_steps=336, horizon_steps=672)
-    assert network_of(family, layout).quantiles(make_inputs(2, layout=layout)).shape == (2, 672, len(LEVELS))
+    assert network_of(family, layout, step=step).quantiles(make_inputs(2, layout=layout)).shape == (2, 672, len(LEVELS))
 
 
-@pytest.mark.parametrize(("family", "cell", "resolution", "weather"), EVERY)
-def test_every_parameter_learns(family: str, cell: str, resolution: Resolution, weather: tuple[str, bool]) -> None:
-    layout = layout_of(resolution, weather)
-    network = network_of(family, layout, cell=cell).train()
+@pytest.mark.parametrize(("family", "cell", "walk", "weather"), EVERY)
+def test_every_parameter_learns(family: str, cell: str, walk: Walk, weather: tuple[str, bool]) -> None:
+    layout = layout_of(walk[0], weather)
+    network = network_of(family, layout, cell=cell, step=walk[1]).train()
     target = torch.randn(4, layout.horizon_steps)
-    network.loss(network.quantiles(make_inputs(4, layout=layout), target, 0.5), target).backward()
+    network.loss(network.by_seed(make_inputs(4, layout=layout), target, 0.5), target).backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
         assert torch.isfinite(parameter.grad).all(), name
         assert parameter.grad.any(), name
 
 
-@pytest.mark.parametrize("loss", ["pinball", "mse"])
-@pytest.mark.parametrize("resolution", RESOLUTIONS)
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(("cell", "loss"), [("gru", "pinball"), ("gru", "mse"), ("lstm", "pinball")])
+@pytest.mark.parametrize("walk", WALKS)
 @pytest.mark.parametrize("family", NETWORKS)
-def test_learning_brings_the_loss_down(family: str, cell: str, resolution: Resolution, loss: str) -> None:
+def test_learning_brings_the_loss_down(family: str, cell: str, walk: Walk, loss: str) -> None:
     """Without the linear path, which would leave little to learn."""
     training = TrainingSettings(epochs=12, batch_size=16, max_windows=128)
-    epochs = losses(family, layout_of(resolution, horizon_steps=4), training, cell=cell, loss=loss, linear_path=False)
+    epochs = losses(family, layout_of(walk[0], horizon_steps=4), training, cell=cell, loss=loss, linear_path=False, step=walk[1])
     assert epochs[-1].train < 0.7 * epochs[0].train
     assert epochs[-1].validation < 0.8 * epochs[0].validation
 
 
-@pytest.mark.parametrize("resolution", RESOLUTIONS)
+@pytest.mark.parametrize("walk", WALKS)
 @pytest.mark.parametrize("family", NETWORKS)
-def test_the_same_seed_gives_the_same_bits(family: str, resolution: Resolution) -> None:
-    layout = layout_of(resolution, ("F", True))
-    first = learnt(family, layout, SHORT, dropout=0.2)
+def test_the_same_seed_gives_the_same_bits(family: str, walk: Walk) -> None:
+    layout = layout_of(walk[0], ("F", True))
+    first = learnt(family, layout, SHORT, dropout=0.2, step=walk[1])
     torch.manual_seed(12345)  # whatever state the process is in
-    again = learnt(family, layout, SHORT, dropout=0.2)
-    other = learnt(family, layout, SHORT.model_copy(update={"seed": 7}), dropout=0.2)
+    again = learnt(family, layout, SHORT, dropout=0.2, step=walk[1])
+    other = learnt(family, layout, SHORT.model_copy(update={"seed": 7}), dropout=0.2, step=walk[1])
     origins = np.array([UNTIL, 130])
     np.testing.assert_array_equal(first.forecast(HISTORY, origins).quantiles, again.forecast(HISTORY, origins).quantiles)
     assert (first.forecast(HISTORY, origins).quantiles != other.forecast(HISTORY, origins).quantiles).any()
 
 
-@pytest.mark.parametrize("loss", ["pinball", "mse"])
-@pytest.mark.parametrize("weather", [("P", True), ("F", True), ("U", True)])
-@pytest.mark.parametrize("resolution", RESOLUTIONS)
+@pytest.mark.parametrize(("weather", "loss"), [(("P", True), "pinball"), (("F", True), "mse"), (("U", True), "pinball")])
+@pytest.mark.parametrize("walk", WALKS)
 @pytest.mark.parametrize("family", NETWORKS)
-def test_nothing_after_the_origin_is_seen(family: str, resolution: Resolution, weather: tuple[str, bool], loss: str) -> None:
+def test_nothing_after_the_origin_is_seen(family: str, walk: Walk, weather: tuple[str, bool], loss: str) -> None:
     """Neither by a fit nor by a forecast: demand and weather from the origin on may be anything."""
-    layout, noisy = layout_of(resolution, weather), noise_from(HISTORY, UNTIL)
-    network = learnt(family, layout, SHORT, loss=loss)
-    told = learnt(family, layout, SHORT, noisy, loss=loss)
+    layout, noisy = layout_of(walk[0], weather), noise_from(HISTORY, UNTIL)
+    network = learnt(family, layout, SHORT, loss=loss, step=walk[1])
+    told = learnt(family, layout, SHORT, noisy, loss=loss, step=walk[1])
     origin = np.array([UNTIL])
     expected = network.forecast(HISTORY, origin)
     for found in (network.forecast(noisy, origin), told.forecast(HISTORY, origin), network.forecast(HISTORY.before(UNTIL), origin)):
@@ -150,22 +156,25 @@ def test_a_forecast_of_the_weather_moves_the_forecast_of_demand(family: str) -> 
     inputs = make_inputs(2, layout=network.layout)
     warmer = inputs.future.clone()
     warmer[..., -1] += 1
-    assert (network(Inputs(inputs.past, warmer)) != network(inputs)).any(dim=-1).all()
+    assert (network.by_seed(Inputs(inputs.past, warmer)) != network.by_seed(inputs)).any(dim=-1).all()
 
 
-@pytest.mark.parametrize("resolution", RESOLUTIONS)
+@pytest.mark.parametrize("walk", WALKS)
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("family", FED_BACK)
-def test_teacher_forcing_tells_earlier_targets_and_no_others(family: str, cell: str, resolution: Resolution) -> None:
-    network = network_of(family, layout_of(resolution), cell=cell, linear_path=False)
+def test_teacher_forcing_tells_earlier_targets_and_no_others(family: str, cell: str, walk: Walk) -> None:
+    """Of a walk over days, those of the days before."""
+    network = network_of(family, layout_of(walk[0]), cell=cell, linear_path=False, step=walk[1])
     steps = network.layout.horizon_steps
     inputs, target = make_inputs(2, layout=network.layout), torch.randn(2, steps, requires_grad=True)
-    quantiles = network(inputs, target, 1.0)
-    assert not torch.autograd.grad(quantiles[:, 0].sum(), target, retain_graph=True, allow_unused=True)[0].any()
-    for step in range(1, steps):
-        (slope,) = torch.autograd.grad(quantiles[:, step].sum(), target, retain_graph=True)
-        assert not slope[:, step:].any()
-        assert slope[:, step - 1].all()
+    quantiles = network.by_seed(inputs, target, 1.0)
+    first = quantiles[:, :, : network.values].sum()
+    assert not torch.autograd.grad(first, target, retain_graph=True, allow_unused=True)[0].any()
+    for step in range(network.values, steps):
+        (slope,) = torch.autograd.grad(quantiles[:, :, step].sum(), target, retain_graph=True)
+        begin = step - step % network.values
+        assert not slope[:, begin:].any()
+        assert slope[:, begin - network.values : begin].all()
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -173,28 +182,30 @@ def test_teacher_forcing_tells_earlier_targets_and_no_others(family: str, cell: 
 def test_teacher_forcing_has_an_effect_when_on_and_none_when_off(family: str, cell: str) -> None:
     network = network_of(family, layout_of(DAILY), cell=cell)
     inputs, target = make_inputs(2, layout=network.layout), torch.randn(2, 3)
-    free = network(inputs)
-    assert torch.equal(network(inputs, target, 0.0), free)
+    free = network.by_seed(inputs)
+    assert torch.equal(network.by_seed(inputs, target, 0.0), free)
     for forcing in (0.9, 1.0):
-        forced = network(inputs, target, forcing)
-        torch.testing.assert_close(forced[:, 0], free[:, 0])
-        assert not torch.isclose(forced[:, 1:], free[:, 1:]).all()
+        forced = network.by_seed(inputs, target, forcing)
+        torch.testing.assert_close(forced[:, :, 0], free[:, :, 0])
+        assert not torch.isclose(forced[:, :, 1:], free[:, :, 1:]).all()
 
 
 def test_what_writes_all_steps_at_once_has_nothing_to_force() -> None:
     network = network_of("rnn_mlp", layout_of(DAILY))
     inputs = make_inputs(2, layout=network.layout)
-    assert torch.equal(network(inputs, torch.randn(2, 3), 1.0), network(inputs))
+    assert torch.equal(network.by_seed(inputs, torch.randn(2, 3), 1.0), network.by_seed(inputs))
 
 
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("family", ["rnn_one_step", "seq2seq"])
-def test_forced_all_at_once_is_forced_step_by_step(family: str, cell: str) -> None:
-    """Fed its own forecasts as if they were true, it comes to the same forecasts: one sweep does what the loop does."""
-    network = network_of(family, layout_of(INTERVAL, ("F", True)), cell=cell)
+@pytest.mark.parametrize("step", ["day", "interval"])
+def test_forced_all_at_once_is_forced_step_by_step(family: str, cell: str, step: str) -> None:
+    """Fed its own forecasts as if they were true, it comes to the same forecasts: all at once, step by step, and left to itself."""
+    network = network_of(family, layout_of(INTERVAL, ("F", True)), cell=cell, step=step)
     inputs = make_inputs(3, layout=network.layout)
     free = network(inputs)
-    torch.testing.assert_close(network(inputs, free[..., MIDDLE].detach(), 1.0), free)
+    for forcing in (1.0, 0.5):
+        torch.testing.assert_close(network(inputs, free[..., MIDDLE].detach(), forcing), free)
 
 
 @pytest.mark.parametrize("weather", WEATHER)
@@ -203,13 +214,13 @@ def test_forced_all_at_once_is_forced_step_by_step(family: str, cell: str) -> No
 def test_one_step_rolled_out_is_one_step_again_and_again(cell: str, resolution: Resolution, weather: tuple[str, bool]) -> None:
     """A network of horizon 1 with the same weights, given a past that grows by its own median each time."""
     layout = layout_of(resolution, weather)
-    network = network_of("rnn_one_step", layout, cell=cell, linear_path=False)
+    network = network_of("rnn_one_step", layout, cell=cell, linear_path=False, step="interval", seeds=1)
     inputs = make_inputs(2, layout=layout)
-    rolled = network(inputs)
+    rolled = network.quantiles(inputs)
     past = inputs.past
     for step in range(layout.horizon_steps):
         known = inputs.future[:, step : step + 1]
-        one = _with_horizon_of_one(network, past.shape[1])(Inputs(past, known))
+        one = _with_horizon_of_one(network, past.shape[1]).quantiles(Inputs(past, known))
         torch.testing.assert_close(one[:, 0], rolled[:, step], atol=1e-5, rtol=1e-4)
         if layout.past_temperature and not layout.future_temperature:
             return  # a past grown by hand would have measured temperatures where the future has none
@@ -218,8 +229,8 @@ def test_one_step_rolled_out_is_one_step_again_and_again(cell: str, resolution: 
 
 def _with_horizon_of_one(network: Network, past_steps: int) -> RnnOneStep:
     layout = replace(network.layout, past_steps=past_steps, horizon_steps=1)
-    cell = "gru" if isinstance(network.get_submodule("decoder"), torch.nn.GRU) else "lstm"
-    one = network_of("rnn_one_step", layout, cell=cell, linear_path=False)
+    cell = "gru" if isinstance(network.get_submodule("decoder"), Gru) else "lstm"
+    one = network_of("rnn_one_step", layout, cell=cell, linear_path=False, step="interval", seeds=1)
     one.load_state_dict(network.state_dict())
     assert isinstance(one, RnnOneStep)
     return one
@@ -229,14 +240,14 @@ def test_one_step_does_not_take_unknown_temperature_for_mild() -> None:
     layout = layout_of(DAILY, ("P", True))
     network = network_of("rnn_one_step", layout)
     assert isinstance(network, RnnOneStep)
-    known = network.known(make_inputs(2, layout=layout))
-    assert not known[..., -2:].any()
+    known = network.told(make_inputs(2, layout=layout))
+    assert not known[:, -2:].any()
     forecasts = replace(layout, information=Information.F)
     other = network_of("rnn_one_step", forecasts)
     assert isinstance(other, RnnOneStep)
     inputs = make_inputs(2, layout=forecasts)
-    assert torch.equal(other.known(inputs)[..., -2], inputs.future[..., -1])
-    assert other.known(inputs)[..., -1].all()
+    assert torch.equal(other.told(inputs)[:, -2].T, inputs.future[..., -1])
+    assert other.told(inputs)[:, -1].all()
 
 
 @pytest.mark.parametrize(("schedule", "expected"), [("linear", [0.8, 0.4, 0, 0]), ("constant", [0.8] * 4)])
@@ -256,15 +267,15 @@ def test_the_schedule_of_teacher_forcing(schedule: str, expected: list[float], m
     assert told == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("resolution", RESOLUTIONS)
+@pytest.mark.parametrize("walk", WALKS)
 @pytest.mark.parametrize("family", NETWORKS)
-def test_a_point_network_has_bands_of_its_training_errors(family: str, resolution: Resolution) -> None:
-    layout = layout_of(resolution)
+def test_a_point_network_has_bands_of_its_training_errors(family: str, walk: Walk) -> None:
+    layout = layout_of(walk[0])
     training = TrainingSettings(epochs=3, batch_size=64)
-    network = learnt(family, layout, training, loss="mse")
+    network = learnt(family, layout, training, loss="mse", step=walk[1])
     origins = np.arange(20, UNTIL - layout.horizon_days)
     forecast = network.forecast(HISTORY, origins)
-    actual = HISTORY.energy_mwh if resolution == DAILY else HISTORY.demand_mwh.ravel()
+    actual = HISTORY.energy_mwh if walk[0] == DAILY else HISTORY.demand_mwh.ravel()
     actual = actual[(origins * layout.per_day)[:, None] + np.arange(layout.horizon_steps)]
     assert (np.diff(forecast.quantiles, axis=-1) >= 0).all()
     for level in (0.1, 0.5, 0.9):

@@ -47,7 +47,7 @@ def is_ascending(quantiles: torch.Tensor) -> bool:
 @pytest.mark.parametrize(("family", "options"), VARIANTS, ids=variants_id)
 @pytest.mark.parametrize("windows", [1, 5])
 def test_a_forecast_has_every_window_day_and_quantile(family: str, options: dict[str, str], windows: int) -> None:
-    quantiles = make_network(family, **options).eval()(make_inputs(windows))
+    quantiles = make_network(family, **options).eval().quantiles(make_inputs(windows))
     assert quantiles.shape == (windows, HORIZON, len(LEVELS))
     assert torch.isfinite(quantiles).all()
     assert is_ascending(quantiles)
@@ -57,7 +57,7 @@ def test_a_forecast_has_every_window_day_and_quantile(family: str, options: dict
 @given(scale=st.floats(0, 1e12), seed=st.integers(0, 1000))
 @settings(max_examples=10, deadline=None)
 def test_quantiles_ascend_for_extreme_inputs(family: str, options: dict[str, str], scale: float, seed: int) -> None:
-    quantiles = make_network(family, **options).eval()(make_inputs(2, seed, scale))
+    quantiles = make_network(family, **options).eval().quantiles(make_inputs(2, seed, scale))
     assert torch.isfinite(quantiles).all()
     assert is_ascending(quantiles)
 
@@ -65,8 +65,8 @@ def test_quantiles_ascend_for_extreme_inputs(family: str, options: dict[str, str
 @pytest.mark.parametrize(("family", "options"), VARIANTS, ids=variants_id)
 def test_a_window_does_not_see_its_neighbours(family: str, options: dict[str, str]) -> None:
     network, inputs = make_network(family, **options).eval(), make_inputs(4)
-    alone = network(inputs[torch.tensor([2])])
-    torch.testing.assert_close(network(inputs)[2:3], alone)
+    alone = network.quantiles(inputs[torch.tensor([2])])
+    torch.testing.assert_close(network.quantiles(inputs)[2:3], alone)
 
 
 @given(
@@ -88,11 +88,20 @@ def test_ascending_steps_are_softplus() -> None:
 
 
 @pytest.mark.parametrize("attention", [AdditiveAttention, MultiplicativeAttention])
-def test_attention_weights_are_a_distribution_over_days(attention: type[torch.nn.Module]) -> None:
-    weights = attention(6)(torch.randn(4, 6), torch.randn(4, 9, 6))
-    assert weights.shape == (4, 9)
+def test_attention_weights_are_a_distribution_over_days(attention: type[AdditiveAttention | MultiplicativeAttention]) -> None:
+    scores = attention(2, 6)
+    weights = scores(torch.randn(2, 6, 4), scores.prepare(torch.randn(2, 9, 6, 4)))
+    assert weights.shape == (2, 9, 4)
     assert bool((weights >= 0).all())
-    torch.testing.assert_close(weights.sum(dim=-1), torch.ones(4))
+    torch.testing.assert_close(weights.sum(dim=1), torch.ones(2, 4))
+
+
+def test_additive_attention_is_that_of_bahdanau() -> None:
+    scores, query, keys = AdditiveAttention(2, 6), torch.randn(2, 6, 4), torch.randn(2, 9, 6, 4)
+    assert scores.key.bias is not None
+    energy = torch.tanh((scores.query.weight @ query)[:, None] + scores.key.weight[:, None] @ keys + scores.key.bias[:, None])
+    expected = torch.softmax((scores.score.weight[:, None] @ energy)[:, :, 0], dim=1)
+    torch.testing.assert_close(scores(query, scores.prepare(keys)), expected)
 
 
 @pytest.mark.parametrize(("cell", "attention"), CELLS_AND_ATTENTIONS)
@@ -108,10 +117,10 @@ def test_the_attention_map_has_a_distribution_for_each_target_day(cell: str, att
 def test_forced_outputs_depend_on_earlier_targets_only(cell: str, attention: str) -> None:
     network, inputs = seq2seq(cell, attention), make_inputs(2)
     target = torch.randn(2, HORIZON, requires_grad=True)
-    quantiles = network(inputs, target, 1.0)
-    assert not torch.autograd.grad(quantiles[:, 0].sum(), target, retain_graph=True, allow_unused=True)[0].any()
+    quantiles = network.by_seed(inputs, target, 1.0)
+    assert not torch.autograd.grad(quantiles[:, :, 0].sum(), target, retain_graph=True, allow_unused=True)[0].any()
     for step in range(1, HORIZON):
-        (slope,) = torch.autograd.grad(quantiles[:, step].sum(), target, retain_graph=True)
+        (slope,) = torch.autograd.grad(quantiles[:, :, step].sum(), target, retain_graph=True)
         assert not slope[:, step:].any()
         assert slope[:, step - 1].all()
 
@@ -119,20 +128,21 @@ def test_forced_outputs_depend_on_earlier_targets_only(cell: str, attention: str
 @pytest.mark.parametrize(("cell", "attention"), CELLS_AND_ATTENTIONS)
 def test_without_forcing_the_target_has_no_effect(cell: str, attention: str) -> None:
     network, inputs = seq2seq(cell, attention), make_inputs(2)
-    free = network(inputs)
-    assert torch.equal(network(inputs, torch.randn(2, HORIZON), 0.0), free)
-    assert not torch.equal(network(inputs, torch.randn(2, HORIZON), 1.0), free)
+    free = network.by_seed(inputs)
+    assert torch.equal(network.by_seed(inputs, torch.randn(2, HORIZON), 0.0), free)
+    assert not torch.equal(network.by_seed(inputs, torch.randn(2, HORIZON), 1.0), free)
 
 
-def test_forcing_is_drawn_for_each_window() -> None:
+def test_forcing_is_drawn_for_each_window_and_seed() -> None:
     network, one = seq2seq(), make_inputs(1)
     inputs = Inputs(one.past.expand(200, -1, -1), one.future.expand(200, -1, -1))
-    free = network(inputs)[..., MIDDLE]
+    free = network.by_seed(inputs)[..., MIDDLE]
     torch.manual_seed(0)
-    half_forced = network(inputs, torch.full((200, HORIZON), 5.0), 0.5)[..., MIDDLE]
-    torch.testing.assert_close(half_forced[:, 0], free[:, 0])
-    changed = (half_forced[:, 1] - free[:, 1]).abs() > 1e-4
-    assert 0.3 < changed.float().mean().item() < 0.7
+    half_forced = network.by_seed(inputs, torch.full((200, HORIZON), 5.0), 0.5)[..., MIDDLE]
+    torch.testing.assert_close(half_forced[:, :, 0], free[:, :, 0])
+    changed = (half_forced[:, :, 1] - free[:, :, 1]).abs() > 1e-4
+    assert ((changed.float().mean(dim=1) > 0.3) & (changed.float().mean(dim=1) < 0.7)).all()
+    assert (changed[0] != changed[1]).any()
 
 
 @pytest.mark.parametrize("forcing", [0.0, 1.0])
@@ -140,7 +150,7 @@ def test_forcing_is_drawn_for_each_window() -> None:
 def test_gradients_reach_every_parameter(cell: str, attention: str, forcing: float) -> None:
     network = seq2seq(cell, attention)
     target = torch.randn(4, HORIZON)
-    network.loss(network.quantiles(make_inputs(4), target, forcing), target).backward()
+    network.loss(network.by_seed(make_inputs(4), target, forcing), target).backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
         assert torch.isfinite(parameter.grad).all(), name
@@ -152,7 +162,7 @@ def test_what_the_last_days_carry_forward_is_added_to_every_quantile() -> None:
     assert network.carry is not None
     alone = network.quantiles(inputs)
     with torch.no_grad():
-        network.carry[:, 0] = 0.5
+        network.carry[..., 0] = 0.5
     moved = network.quantiles(inputs)
     carried = 0.5 * inputs.past[:, -1, 0]
     torch.testing.assert_close(moved - alone, carried[:, None, None].expand_as(alone))
@@ -166,8 +176,9 @@ def test_teacher_forcing_is_told_what_remains_beside_the_linear_path() -> None:
         network.carry[:] = 0.3
     carried = network.carried(inputs)
     assert carried is not None
-    forced = network.quantiles(inputs, carried, 1.0) - carried[..., None]
-    torch.testing.assert_close(forced, network(inputs, torch.zeros(3, HORIZON), 1.0))
+    assert torch.equal(carried[0], carried[1])
+    forced = network.by_seed(inputs, carried[0], 1.0) - carried[..., None]
+    torch.testing.assert_close(forced, network(inputs, torch.zeros(2, 3, HORIZON), 1.0))
 
 
 @pytest.mark.parametrize("weeks", [1, 4])
