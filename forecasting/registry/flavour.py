@@ -57,7 +57,8 @@ def write(folder: Path, run_id: str, place: str, artefact: Artefact, example: pd
     """
     (folder / WEIGHTS).write_bytes(artefact.weights)
     (folder / CARD).write_bytes(artefact.card)
-    table = example.to_json(orient="split", index=False, double_precision=15)
+    rows = example.astype(object).where(example.notna(), None).to_numpy().tolist()
+    table = json.dumps({"columns": list(example.columns), "data": rows})
     (folder / EXAMPLE).write_text(table)
     (folder / REQUEST).write_text(f'{{"dataframe_split": {table}}}')
     (folder / REQUIREMENTS).write_text("".join(f"{name}=={version(name)}\n" for name in ("fortnight", "mlflow")))
