@@ -12,7 +12,7 @@ from forecasting.domain import DAILY, Series
 from forecasting.history import History
 from forecasting.jobs.contest import CHAMPION, WEEKLY_NAIVE, Contest
 from forecasting.predicting import FittedModel, Judged
-from forecasting.registry import Learnt, Registered
+from forecasting.registry import RETRAIN, Learnt, Registered
 from forecasting.service import Service
 from forecasting.store.versions import ScoreRow
 
@@ -56,12 +56,14 @@ def tags(service: Service, series: Series, contest: Contest, as_of: datetime) ->
 
 
 def outcome(contest: Contest) -> dict[str, str]:
-    """Of the parent run: who stood, who is in charge from now on, and why."""
+    """Of the parent run, which is found by its kind: who stood, who is champion from now on, and why."""
     election = contest.election
     stays = None if contest.winner == election.contender else contest.champion
     return {
+        "kind": RETRAIN,
         "contender": election.contender,
-        "winner": election.contender if stays is None else f"{stays.family}, version {stays.version} stays",
+        "champion_family": election.contender if stays is None else stays.family,
+        "promoted": str(stays is None).lower(),
         "fortnight.election": election.reason,
         "mlflow.note.content": election.reason,
     }
@@ -88,9 +90,11 @@ def learnt(history: History, origins: np.ndarray, as_of: datetime) -> Learnt:
 
 
 def contest_metrics(contest: Contest) -> dict[str, float]:
-    """Of the parent run: the loss of every entrant, and how the one that is in charge from now on did."""
-    told = {f"pinball_mwh.{name}": score.pinball_mwh for name, score in contest.scores.items()}
-    told.update({f"winner_{name}": value for name, value in _measured(contest, contest.winner).items()})
+    """Of the parent run: how the one did that is champion from now on, and the loss of every entrant. MLflow draws what is before
+    the slash as a section of its own."""
+    told = {f"champion/{name}": value for name, value in _measured(contest, contest.winner).items()}
+    names = {CHAMPION: "champion_before"}
+    told.update({f"pinball_mwh/{names.get(name, name)}": score.pinball_mwh for name, score in contest.scores.items()})
     return {name: value for name, value in told.items() if math.isfinite(value)}
 
 

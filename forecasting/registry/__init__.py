@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
 
 from filelock import FileLock
 
@@ -34,9 +35,11 @@ from forecasting.registry.told import Learnt, Registered, Retraining, Trained
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["CHAMPION", "Learnt", "Registered", "Registry", "Retraining", "Trained"]
+__all__ = ["CHAMPION", "RETRAIN", "Learnt", "Registered", "Registry", "Retraining", "Trained"]
 
 CHAMPION = "champion"
+RETRAIN = "retrain"
+"""The `kind` of the parent runs: one for each day on which something new was learnt."""
 FOLDER = "model"
 KEY_TAG = "fortnight.retrain_key"
 BATCH = 1000
@@ -167,6 +170,13 @@ class Registry:
                 Path(self.client.download_artifacts(run_id, f"{FOLDER}/{name}", folder)).read_bytes() for name in (WEIGHTS, CARD)
             )
         return Artefact(weights, card)
+
+    def champions_pages(self, address: str) -> dict[str, str]:
+        """Pages of the UI at an address, by experiment: how the champions of the retrains did, newest first, as charts."""
+        wanted = urlencode({"searchFilter": f"tags.kind = '{RETRAIN}'", "compareRunsMode": "CHART"}, quote_via=quote)
+        with _explained(self.tracking_uri):
+            found = self.client.search_experiments(filter_string="name LIKE 'fortnight/%'", order_by=["name"])
+        return {each.name: f"{address}/#/experiments/{each.experiment_id}/runs?{wanted}" for each in found}
 
     def _experiment(self, name: str) -> str:
         found = self.client.get_experiment_by_name(name)
