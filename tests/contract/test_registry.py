@@ -4,6 +4,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pandas as pd
 import pytest
@@ -13,7 +14,7 @@ from mlflow.entities import Run
 from forecasting.artefact import Artefact
 from forecasting.errors import RegistryError
 from forecasting.models.base import Epoch
-from forecasting.registry import Learnt, Registry, Retraining, Trained
+from forecasting.registry import RETRAIN, Learnt, Registry, Retraining, Trained
 
 FAMILIES = ("weekly_naive", "seq2seq_attention")
 TAGS = {
@@ -45,7 +46,7 @@ def retraining(key: str, weights: bytes = b"weights") -> Retraining:
         run_name="a run",
         retrain_key=key,
         tags=dict(TAGS),
-        outcome={"winner": "seq2seq_attention"},
+        outcome={"kind": RETRAIN, "champion_family": "seq2seq_attention"},
         learnt=LEARNT,
         example=pd.DataFrame({"interval_start": ["2014-01-01T00:00:00Z"], "demand_mwh": [0.1]}),
         params={"days": 700},
@@ -116,7 +117,7 @@ def test_runs_and_versions_are_found_by_their_tags(registry: Registry) -> None:
     (run,) = runs_of(registry, "tags.family = 'weekly_naive'")
     (version,) = registry.client.search_model_versions("tags.family = 'weekly_naive'")
     assert run.info.run_id == version.run_id == registered["weekly_naive"].run_id
-    (parent,) = runs_of(registry, "tags.winner = 'seq2seq_attention'")
+    (parent,) = runs_of(registry, "tags.champion_family = 'seq2seq_attention'")
     assert parent.info.run_id not in {each.run_id for each in registered.values()}
 
 
@@ -166,6 +167,20 @@ def test_what_an_interrupted_attempt_left_is_replaced(registry: Registry) -> Non
     assert not found & {each.run_id for each in first.values()}
     versions = {int(version.version) for version in registry.client.search_model_versions("name = 'fortnight-vic-daily'")}
     assert versions == {each.version for registered in (second, other) for each in registered.values()}
+
+
+def test_the_page_of_the_champions_shows_the_parent_runs(registry: Registry) -> None:
+    assert registry.champions_pages("http://127.0.0.1:5000") == {}
+    registry.register(retraining("k"))
+    ((name, page),) = registry.champions_pages("http://127.0.0.1:5000").items()
+    address, query = page.split("?")
+    found = registry.client.get_experiment_by_name(name)
+    assert found is not None
+    assert address == f"http://127.0.0.1:5000/#/experiments/{found.experiment_id}/runs"
+    wanted = parse_qs(query)
+    assert wanted["compareRunsMode"] == ["CHART"]
+    (parent,) = runs_of(registry, wanted["searchFilter"][0])
+    assert "mlflow.parentRunId" not in parent.data.tags
 
 
 def test_the_alias_moves(registry: Registry) -> None:
