@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any
 
 from safetensors import SafetensorError
@@ -10,7 +11,7 @@ from safetensors.torch import load, save
 
 from forecasting import calendar
 from forecasting.calibration import Calibration
-from forecasting.domain import LEVELS, Information
+from forecasting.domain import LEVELS, Information, Series
 from forecasting.errors import WeightsError
 from forecasting.models import build
 from forecasting.predicting import FittedModel
@@ -37,11 +38,12 @@ class Artefact:
         return hashlib.sha256(self.card).hexdigest()
 
 
-def pack(model: FittedModel, options: dict[str, Any], provenance: dict[str, Any]) -> Artefact:
+def pack(model: FittedModel, options: dict[str, Any], series: Series, provenance: dict[str, Any]) -> Artefact:
     """Write a model down.
 
     Args:
         options: what its family was built with.
+        series: whose demand it forecasts.
         provenance: anything a person may want to know of its making; not needed to use it.
     """
     card = {
@@ -52,6 +54,15 @@ def pack(model: FittedModel, options: dict[str, Any], provenance: dict[str, Any]
         "levels": list(LEVELS),
         "layout": asdict(model.forecaster.layout),
         "calibration": model.calibration.factors,
+        "series": {
+            "series_id": series.series_id,
+            "name": series.name,
+            "region": series.region,
+            "time_zone": series.time_zone,
+            "interval_minutes": series.interval // timedelta(minutes=1),
+            "source": series.source,
+            "simulated": series.simulated,
+        },
         "provenance": provenance,
     }
     return Artefact(
@@ -64,7 +75,7 @@ def unpack(artefact: Artefact, weights_sha256: str, card_sha256: str) -> FittedM
     """Read a model back, after checking that both files are the ones that were registered.
 
     Raises:
-        WeightsError: a digest differs, or the model was made for other features or quantiles than this code has.
+        WeightsError: a digest differs; or see `read`.
     """
     for name, found, registered in (
         (WEIGHTS, artefact.weights_sha256, weights_sha256),
@@ -72,6 +83,15 @@ def unpack(artefact: Artefact, weights_sha256: str, card_sha256: str) -> FittedM
     ):
         if found != registered:
             raise WeightsError(f"{name} has digest {found[:12]}..., {registered[:12]}... was registered", REMEDY)
+    return read(artefact)
+
+
+def read(artefact: Artefact) -> FittedModel:
+    """Read a model back, unchecked: whatever the two files say, no code of theirs runs.
+
+    Raises:
+        WeightsError: the model was made for other features or quantiles than this code has, or its weights do not fit.
+    """
     card = json.loads(artefact.card)
     made_for = (card["format"], card["features"], card.get("levels"))
     if made_for != (FORMAT, list(calendar.FEATURES), list(LEVELS)):
@@ -86,3 +106,15 @@ def unpack(artefact: Artefact, weights_sha256: str, card_sha256: str) -> FittedM
     except (SafetensorError, RuntimeError) as error:
         raise WeightsError(f"the weights do not fit the model: {str(error).splitlines()[0]}", REMEDY) from None
     return FittedModel(card["family"], forecaster, Calibration(tuple(tuple(row) for row in card["calibration"])))
+
+
+def series_of(artefact: Artefact) -> Series:
+    """The series whose demand a model forecasts.
+
+    Raises:
+        WeightsError: the card does not tell, as those of old.
+    """
+    told = json.loads(artefact.card).get("series")
+    if told is None:
+        raise WeightsError("the card does not say whose demand the model forecasts", "retrain")
+    return Series(interval=timedelta(minutes=told.pop("interval_minutes")), **told)

@@ -1,6 +1,7 @@
 """Pictures: people would rather look than read. Every one of a simulated series says so."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,11 @@ from forecasting.models.base import Epoch
 
 CONTEXT_DAYS = 42
 ACTUAL, MODEL, NAIVE = "#333333", "#0b6fa4", "#c2410c"
+OTHERS = (MODEL, ACTUAL, "#15803d", "#7e22ce", "#a16207", "#be185d")
+LEADS = ((1, 2, MODEL), (3, 7, "#15803d"), (8, 14, "#a16207"))
+"""Days ahead that are told apart where each forecast is a point."""
+BIN_C, FEWEST = 2.0, 10
+"""Width of the bins of temperature that a mean is drawn for, and the points it needs."""
 GWH = 1000.0
 
 
@@ -83,10 +89,11 @@ def validation_picture(history: History, positions: np.ndarray, quantiles_mwh: n
 def lead_picture(series: Series, losses: Mapping[str, Sequence[float]], unit: str) -> Figure:
     """Loss by lead day, a line for each model: {name: one loss a day}."""
     figure, axes = _axes(series, "Pinball loss by lead")
-    colours = (MODEL, NAIVE, ACTUAL, "#15803d", "#7e22ce")
-    for number, (name, values) in enumerate(losses.items()):
-        colour = NAIVE if name == "weekly_naive" else colours[number % len(colours)]
-        axes.plot(range(1, len(values) + 1), values, marker="o", markersize=3, color=colour, label=name)
+    others = cycle(OTHERS)
+    for name, values in losses.items():
+        colour = NAIVE if name == "weekly_naive" else next(others)
+        dashed = "--" if name == "champion" else "-"  # it may lie on the fresh fit of its own family
+        axes.plot(range(1, len(values) + 1), values, dashed, marker="o", markersize=3, color=colour, label=name)
     axes.set_xlabel("lead, days")
     axes.set_ylabel(f"mean pinball loss, {unit}")
     axes.set_ylim(bottom=0)
@@ -103,6 +110,48 @@ def calibration_picture(series: Series, shares: Mapping[str, Mapping[float, floa
     axes.set_xlabel("level of the quantile")
     axes.set_ylabel("share of actual values at or below")
     return _finished(figure, series)
+
+
+def residual_picture(history: History, positions: np.ndarray, actual_mwh: np.ndarray, median_mwh: np.ndarray) -> Figure:
+    """What demand was beyond the median, against the mean temperature of the day; a history that knows temperatures.
+
+    Args:
+        positions: first target days [windows]; the others [windows, leads], of days.
+    """
+    assert history.temperature_c is not None
+    figure, axes = _axes(history.series, "Residuals against temperature")
+    celsius = np.average(history.temperature_c, axis=1, weights=history.weights)
+    lead = np.arange(actual_mwh.shape[1])
+    warmth = celsius[positions[:, None] + lead]
+    residual = (actual_mwh - median_mwh) / GWH
+    axes.axhline(0, color="grey", lw=0.8, ls=":")
+    for first, last, colour in LEADS:
+        rows = (lead >= first - 1) & (lead < last)
+        if rows.any():
+            label = f"{first} to {last} days ahead"
+            axes.plot(warmth[:, rows].ravel(), residual[:, rows].ravel(), "o", ms=3, alpha=0.4, mew=0, color=colour, label=label)
+    known = np.isfinite(warmth)
+    bins = np.floor(warmth[known] / BIN_C)
+    means = {(number + 0.5) * BIN_C: residual[known][bins == number] for number in np.unique(bins)}
+    middle = {at: found.mean() for at, found in means.items() if len(found) >= FEWEST}
+    axes.plot(list(middle), list(middle.values()), color=ACTUAL, marker="s", ms=4, label=f"mean by {BIN_C:g} C")
+    axes.set_xlabel("mean temperature of the target day, C")
+    axes.set_ylabel("observed less median, GWh a day")
+    return _finished(figure, history.series)
+
+
+def attention_picture(history: History, position: int, weights: np.ndarray) -> Figure:
+    """How much each target day looked at each past day: weights [horizon days, past days], from the beginning of a day."""
+    figure, axes = _axes(history.series, f"Attention: what the forecast from {_day(history, position)} looked at")
+    ahead, back = weights.shape
+    image = axes.imshow(weights, aspect="auto", cmap="Blues", vmin=0)
+    figure.colorbar(image, ax=axes, label="weight; each row sums to 1")
+    axes.set_xticks(range(back), [_day(history, position - back + past) for past in range(back)], rotation=90, fontsize=8)
+    axes.set_yticks(range(ahead), [_day(history, position + lead) for lead in range(ahead)], fontsize=8)
+    axes.set_xlabel("past day")
+    axes.set_ylabel("target day")
+    _watermark(axes, history.series)
+    return figure
 
 
 def save(figure: Figure, path: Path) -> Path:
@@ -133,6 +182,15 @@ def _finished(figure: Figure, series: Series, dates: bool = False) -> Figure:
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     low, high = axes.get_ylim()
     axes.set_ylim(low, high + 0.12 * (high - low))
+    _watermark(axes, series)
+    return figure
+
+
+def _watermark(axes: Axes, series: Series) -> None:
+    """Across the picture, should its title be cut off."""
     if series.simulated:
         axes.text(0.5, 0.5, "SIMULATED", transform=axes.transAxes, fontsize=60, color="grey", alpha=0.12, ha="center", va="center")
-    return figure
+
+
+def _day(history: History, position: int) -> str:
+    return f"{history.days[0] + pd.Timedelta(days=position):%a %d %b}"

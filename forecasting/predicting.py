@@ -10,6 +10,7 @@ from forecasting.calibration import Calibration
 from forecasting.domain import DAILY, LEVELS, QUANTILES, Resolution
 from forecasting.history import WEEK, History
 from forecasting.models.base import Forecast, Forecaster
+from forecasting.windows import Layout
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,14 @@ class FittedModel:
         """The same model with its bands as trained. Scores that are compared are of these: calibration has seen the windows."""
         return self.raw(self.family, self.forecaster)
 
-    def calibrated(self, history: History, origins: np.ndarray) -> "FittedModel":
-        """The same model with bands as wide as its errors from `origins` ask for, which it has not learnt from."""
+    def calibrated(self, history: History, origins: np.ndarray, raw: Forecast | None = None) -> "FittedModel":
+        """The same model with bands as wide as its errors from `origins` ask for, which it has not learnt from.
+
+        Args:
+            raw: what `uncalibrated` forecasts from there, where that was made already.
+        """
         layout = self.forecaster.layout
-        raw = self.forecaster.forecast(history, origins)
+        raw = raw or self.forecaster.forecast(history, origins)
         actual = actual_mwh(history, origins, layout.resolution, layout.horizon_steps)
         return replace(self, calibration=Calibration.fit(raw, actual, layout.per_day))
 
@@ -71,35 +76,83 @@ def published_quantiles(forecast: Forecast) -> np.ndarray:
     return np.stack([forecast.level(level) for level in QUANTILES], axis=-1)
 
 
+@dataclass(frozen=True)
+class Judged:
+    """What a model forecast from some origins and what happened, [origins, steps] in MWh. It is made once: every score and picture
+    of a retrain is of it."""
+
+    layout: Layout
+    origins: np.ndarray
+    forecast: Forecast
+    actual: np.ndarray
+
+    @classmethod
+    def of(cls, model: FittedModel, history: History, origins: np.ndarray) -> "Judged":
+        layout = model.forecaster.layout
+        actual = actual_mwh(history, origins, layout.resolution, layout.horizon_steps)
+        return cls(layout, origins, model.forecast(history, origins), actual)
+
+    def calibrated(self, model: FittedModel) -> "Judged":
+        """The same with the bands that a model, whose raw forecast this is, would publish."""
+        return replace(self, forecast=model.calibration.applied(self.forecast))
+
+    @property
+    def lead(self) -> np.ndarray:
+        """The lead day of each step, from 0: [steps]."""
+        lead: np.ndarray = np.arange(self.layout.horizon_steps) // self.layout.per_day
+        return lead
+
+    @property
+    def quantiles(self) -> np.ndarray:
+        """[origins, steps, QUANTILES]"""
+        return published_quantiles(self.forecast)
+
+    def score(self, mase_scale_mwh: float) -> Score:
+        """MAPE and MASE are of the median."""
+        actual, quantiles = self.actual, self.quantiles
+        target_days = self.origins[:, None] + self.lead
+        newest = target_days > target_days.max() - WEEK
+        return Score(
+            pinball_mwh=metrics.mean_pinball(actual, quantiles, QUANTILES),
+            newest_week_pinball_mwh=metrics.mean_pinball(actual[newest], quantiles[newest], QUANTILES),
+            mape_percent=metrics.mape(actual, self.forecast.median),
+            mase=metrics.mase(actual, self.forecast.median, mase_scale_mwh),
+            coverage_80=metrics.coverage(actual, quantiles[..., 0], quantiles[..., -1]),
+            windows=len(self.origins),
+        )
+
+    def losses_by_day(self) -> np.ndarray:
+        """Pinball loss of each target day in MWh, mean over the published quantiles and the origins that forecast it: [days]."""
+        gap, levels = self.actual[..., None] - self.quantiles, np.array(QUANTILES)
+        loss = np.maximum(levels * gap, (levels - 1) * gap).mean(axis=-1).ravel()
+        day = (self.origins[:, None] + self.lead).ravel() - self.origins[0]
+        count = np.bincount(day)
+        by_day: np.ndarray = np.bincount(day, loss)[count > 0] / count[count > 0]
+        return by_day
+
+    def pinball_by_lead(self) -> list[float]:
+        """Mean over the published quantiles and the origins, for each lead day, in MWh."""
+        quantiles, days = self.quantiles, range(self.layout.horizon_days)
+        return [metrics.mean_pinball(self.actual[:, self.lead == day], quantiles[:, self.lead == day], QUANTILES) for day in days]
+
+    def mape_by_lead(self) -> list[float]:
+        """Of the median, for each lead day, in per cent; nan where nothing was used."""
+        median, days = self.forecast.median, range(self.layout.horizon_days)
+        return [metrics.mape(self.actual[:, self.lead == day], median[:, self.lead == day]) for day in days]
+
+    def shares_below(self) -> dict[float, float]:
+        """Share of actual values at or below each of LEVELS."""
+        return {level: float((self.actual <= self.forecast.level(level)).mean()) for level in LEVELS}
+
+
 def score(model: FittedModel, history: History, origins: np.ndarray, mase_scale_mwh: float) -> Score:
-    """Score a model from origins of a history; MAPE and MASE are of the median."""
-    layout = model.forecaster.layout
-    actual = actual_mwh(history, origins, layout.resolution, layout.horizon_steps)
-    forecast = model.forecast(history, origins)
-    quantiles = published_quantiles(forecast)
-    target_days = origins[:, None] + np.arange(layout.horizon_steps) // layout.per_day
-    newest = target_days > target_days.max() - WEEK
-    return Score(
-        pinball_mwh=metrics.mean_pinball(actual, quantiles, QUANTILES),
-        newest_week_pinball_mwh=metrics.mean_pinball(actual[newest], quantiles[newest], QUANTILES),
-        mape_percent=metrics.mape(actual, forecast.median),
-        mase=metrics.mase(actual, forecast.median, mase_scale_mwh),
-        coverage_80=metrics.coverage(actual, quantiles[..., 0], quantiles[..., -1]),
-        windows=len(origins),
-    )
+    """Score a model from origins of a history."""
+    return Judged.of(model, history, origins).score(mase_scale_mwh)
 
 
 def losses_by_day(model: FittedModel, history: History, origins: np.ndarray) -> np.ndarray:
-    """Pinball loss of each target day in MWh, mean over the published quantiles and the origins that forecast it: [days]."""
-    layout = model.forecaster.layout
-    actual = actual_mwh(history, origins, layout.resolution, layout.horizon_steps)
-    gap = actual[..., None] - published_quantiles(model.forecast(history, origins))
-    levels = np.array(QUANTILES)
-    loss = np.maximum(levels * gap, (levels - 1) * gap).mean(axis=-1).ravel()
-    day = (origins[:, None] + np.arange(layout.horizon_steps) // layout.per_day).ravel() - origins[0]
-    count = np.bincount(day)
-    by_day: np.ndarray = np.bincount(day, loss)[count > 0] / count[count > 0]
-    return by_day
+    """See `Judged.losses_by_day`."""
+    return Judged.of(model, history, origins).losses_by_day()
 
 
 def forecast_frame(model: FittedModel, history: History) -> pd.DataFrame:

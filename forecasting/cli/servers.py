@@ -33,7 +33,9 @@ def psql(context: typer.Context) -> None:
 
 
 def mlflow(port: PortOption = 5000) -> None:
-    """Serve the MLflow UI, or say where it is if a tracking server is set."""
+    """Serve the MLflow UI, or say where it is if a tracking server is set; and where champions are compared."""
+    from forecasting.registry import Registry
+
     settings = load_settings()
     if settings.mlflow_tracking_uri is not None:
         out.print(
@@ -41,9 +43,11 @@ def mlflow(port: PortOption = 5000) -> None:
         )
         return
     _require_free(port)
-    folder = settings.home / "mlflow"
-    folder.mkdir(parents=True, exist_ok=True)
-    out.print(f"MLflow on http://127.0.0.1:{port}, stop it with Ctrl-C", highlight=False)
+    folder, address = settings.home / "mlflow", f"http://127.0.0.1:{port}"
+    pages = Registry(settings.home, None).champions_pages(address)
+    out.print(f"MLflow on {address}, stop it with Ctrl-C", highlight=False)
+    for experiment, page in pages.items():
+        out.print(f"champions of {experiment}: {page}", highlight=False, soft_wrap=True)
     become(
         [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}",
          "--artifacts-destination", str(folder / "artifacts"), "--host", "127.0.0.1", "--port", str(port)],

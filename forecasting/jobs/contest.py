@@ -14,7 +14,7 @@ from forecasting.errors import RegistryError
 from forecasting.history import History
 from forecasting.jobs.champion import load, reigning
 from forecasting.models import MODELS
-from forecasting.predicting import FittedModel, Score, losses_by_day, score
+from forecasting.predicting import Judged, Score
 from forecasting.service import Service
 from forecasting.store.versions import ModelVersion
 
@@ -24,16 +24,23 @@ CHAMPION, WEEKLY_NAIVE = "champion", "weekly_naive"
 
 @dataclass(frozen=True)
 class Contest:
-    """Scores by family, and of the champion; and the outcome."""
+    """Who was judged, by family, and the champion of before under `champion`; their scores, and the outcome."""
 
+    judged: Mapping[str, Judged]
     scores: Mapping[str, Score]
     champion: ModelVersion | None
     election: Election
 
+    @property
+    def winner(self) -> str:
+        """Under which name the one that is in charge from now on was judged."""
+        stays = self.champion is not None and not self.election.promoted
+        return CHAMPION if stays else self.election.contender
+
 
 def hold_contest(
     service: Service,
-    candidates: Mapping[str, FittedModel],
+    candidates: Mapping[str, Judged],
     history: History,
     origins: np.ndarray,
     resolution: Resolution,
@@ -41,22 +48,21 @@ def hold_contest(
 ) -> Contest:
     """Score all from the same origins, which none has learnt from, bands as each was trained."""
     scale = metrics.seasonal_scale(history.before(int(origins[0])).energy_mwh)
-    entrants = {
-        name: Entrant(name, losses_by_day(model, history, origins), MODELS[name].baseline) for name, model in candidates.items()
-    }
-    scores = {name: score(model, history, origins, scale) for name, model in candidates.items()}
+    entrants = {name: Entrant(name, judged.losses_by_day(), MODELS[name].baseline) for name, judged in candidates.items()}
+    scores = {name: judged.score(scale) for name, judged in candidates.items()}
     champion = reigning(service, history.series, resolution, as_of)
     if champion is None:
-        return Contest(scores, None, elect(entrants, None))
-    layout = next(iter(candidates.values())).forecaster.layout
+        return Contest(candidates, scores, None, elect(entrants, None))
+    layout = next(iter(candidates.values())).layout
     try:
         model = load(service, champion).uncalibrated()
     except RegistryError as error:
         logger.warning("champion version %s cannot be used: %s", champion.version, error)
         reason = f"champion version {champion.version} cannot be used ({error.problem})"
-        return Contest(scores, None, elect(entrants, None, reason))
+        return Contest(candidates, scores, None, elect(entrants, None, reason))
     if model.forecaster.layout.horizon_steps != layout.horizon_steps:
         reason = f"champion version {champion.version} forecasts {model.forecaster.layout.horizon_days} days"
-        return Contest(scores, None, elect(entrants, None, reason))
-    scores[CHAMPION] = score(model, history, origins, scale)
-    return Contest(scores, champion, elect(entrants, Entrant(champion.family, losses_by_day(model, history, origins))))
+        return Contest(candidates, scores, None, elect(entrants, None, reason))
+    reigned = Judged.of(model, history, origins)
+    judged, scores = {**candidates, CHAMPION: reigned}, {**scores, CHAMPION: reigned.score(scale)}
+    return Contest(judged, scores, champion, elect(entrants, Entrant(champion.family, reigned.losses_by_day())))

@@ -83,5 +83,7 @@ def promote(service: Service, version: ModelVersion, kind: PromotionKind, as_of:
     """
     with service.store.transaction():
         service.store.versions.promote(version, kind, as_of, reason)
+        told = f"{kind}: {reason}"
+        service.registry.describe(version.model_name, version.version, version.mlflow_run_id, told, champion=True)
         service.registry.move_champion(version.model_name, version.version)
     logger.info("%s version %d (%s) is champion: %s, %s", version.model_name, version.version, version.family, kind, reason)

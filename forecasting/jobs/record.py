@@ -1,4 +1,4 @@
-"""What a retrain leaves behind for people: parameters, metrics, tags and pictures in MLflow, scores in Postgres."""
+"""What a retrain leaves behind for people: parameters, metrics and tags in MLflow, scores in Postgres."""
 
 import math
 from collections.abc import Mapping
@@ -8,13 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from forecasting import plotting
 from forecasting.domain import DAILY, Series
 from forecasting.history import History
 from forecasting.jobs.contest import CHAMPION, WEEKLY_NAIVE, Contest
-from forecasting.models.base import Epoch
-from forecasting.predicting import FittedModel, published_quantiles
-from forecasting.registry import Registered
+from forecasting.predicting import FittedModel, Judged
+from forecasting.registry import RETRAIN, Learnt, Registered
 from forecasting.service import Service
 from forecasting.store.versions import ScoreRow
 
@@ -44,50 +42,79 @@ def layout_params(model: FittedModel) -> dict[str, Any]:
     return {name: str(value) for name, value in asdict(model.forecaster.layout).items()}
 
 
-def tags(service: Service, series: Series, as_of: datetime) -> dict[str, str]:
-    """What runs are filtered by."""
+def tags(service: Service, series: Series, contest: Contest, as_of: datetime) -> dict[str, str]:
+    """What runs and versions are filtered by, beside the family of each."""
+    judged = contest.judged[contest.election.contender]
     return {
         "series": series.series_id,
         "simulated": str(series.simulated).lower(),
         "resolution": DAILY,
-        "information": service.settings.model.information,
+        "information": judged.layout.information.value,
         "as_of": as_of.isoformat(),
         "git_sha": service.git_sha,
     }
 
 
+def outcome(contest: Contest) -> dict[str, str]:
+    """Of the parent run, which is found by its kind: who stood, who is champion from now on, and why."""
+    election = contest.election
+    stays = None if contest.winner == election.contender else contest.champion
+    return {
+        "kind": RETRAIN,
+        "contender": election.contender,
+        "champion_family": election.contender if stays is None else stays.family,
+        "promoted": str(stays is None).lower(),
+        "fortnight.election": election.reason,
+        "mlflow.note.content": election.reason,
+    }
+
+
+def learnt(history: History, origins: np.ndarray, as_of: datetime) -> Learnt:
+    """The readings behind a retrain, as they can be asked for again."""
+    series, first, end = history.series, history.start_of(0), history.origin
+    query = (
+        f"SELECT interval_start, value FROM published.demand_as_of('{as_of.isoformat()}') WHERE series_id = '{series.series_id}' "  # noqa: S608
+        f"AND interval_start >= '{first.isoformat()}' AND interval_start < '{end.isoformat()}' ORDER BY interval_start"
+    )
+    profile = {
+        "num_rows": int(history.weights.sum()),
+        "days": len(history),
+        "filled_days": int(history.filled.sum()),
+        "first_day": f"{history.days[0]:%F}",
+        "first_validation_day": f"{history.days[origins[0]]:%F}",
+        "last_day": f"{history.days[-1]:%F}",
+        "known_at": as_of.isoformat(),
+    }
+    columns = {"interval_start": "datetime", "value": "double"}
+    return Learnt(f"{series.series_id} readings", history.fingerprint, query, columns, profile)
+
+
 def contest_metrics(contest: Contest) -> dict[str, float]:
-    """Of the parent run: the loss of every entrant."""
-    return {f"pinball_mwh.{name}": score.pinball_mwh for name, score in contest.scores.items() if math.isfinite(score.pinball_mwh)}
+    """Of the parent run: how the one did that is champion from now on, and the loss of every entrant. MLflow draws what is before
+    the slash as a section of its own."""
+    told = {f"champion/{name}": value for name, value in _measured(contest, contest.winner).items()}
+    names = {CHAMPION: "champion_before"}
+    told.update({f"pinball_mwh/{names.get(name, name)}": score.pinball_mwh for name, score in contest.scores.items()})
+    return {name: value for name, value in told.items() if math.isfinite(value)}
 
 
 def metrics(contest: Contest, family: str, seconds: float) -> dict[str, float]:
     """Of a model's own run: its scores, and its skill against weekly naive."""
-    measured = asdict(contest.scores[family])
+    measured = {f"validation_{name}": value for name, value in _measured(contest, family).items()}
+    return {"train_seconds": seconds, **{name: value for name, value in measured.items() if math.isfinite(value)}}
+
+
+def _measured(contest: Contest, name: str) -> dict[str, float]:
+    measured = asdict(contest.scores[name])
     measured.pop("windows")
-    found = {"train_seconds": seconds, **{f"validation_{name}": value for name, value in measured.items()}}
     naive = contest.scores[WEEKLY_NAIVE].pinball_mwh
-    found["validation_skill"] = 1 - contest.scores[family].pinball_mwh / naive if naive else math.nan
-    return {name: value for name, value in found.items() if math.isfinite(value)}
+    return {**measured, "skill": 1 - contest.scores[name].pinball_mwh / naive if naive else math.nan}
 
 
-def figures(
-    history: History, origins: np.ndarray, epochs: list[Epoch], model: FittedModel, weekly_naive: FittedModel
-) -> dict[str, Any]:
-    """Of a model's own run."""
-    naive = weekly_naive.forecast(history, origins).median
-    quantiles = published_quantiles(model.forecast(history, origins))
-    found = {"validation.png": plotting.validation_picture(history, origins, quantiles, naive)}
-    if epochs:
-        found["losses.png"] = plotting.losses_picture(epochs, history.series)
-    return found
-
-
-def contest_figures(history: History, origins: np.ndarray, models: Mapping[str, FittedModel], contest: Contest) -> dict[str, Any]:
-    """Of the parent run: the contender's forecasts."""
-    quantiles = published_quantiles(models[contest.election.contender].forecast(history, origins))
-    naive = models[WEEKLY_NAIVE].forecast(history, origins).median
-    return {"contender.png": plotting.validation_picture(history, origins, quantiles, naive)}
+def by_lead(judged: Judged) -> dict[str, list[float]]:
+    """Of a model's own run, a value for each lead day; a metric that is not known of every lead is left out."""
+    found = {"validation_pinball_mwh_by_lead": judged.pinball_by_lead(), "validation_mape_by_lead": judged.mape_by_lead()}
+    return {name: values for name, values in found.items() if np.isfinite(values).all()}
 
 
 def score_rows(history: History, origins: np.ndarray, contest: Contest, registered: Mapping[str, Registered]) -> list[ScoreRow]:

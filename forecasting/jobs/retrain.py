@@ -8,25 +8,23 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 
 from forecasting import calendar
-from forecasting.artefact import pack
 from forecasting.domain import DAILY, Information
 from forecasting.errors import SettingsError, TrainingError
 from forecasting.history import History, require_recent
-from forecasting.jobs import Progress, record, silent
-from forecasting.jobs.contest import Contest, hold_contest
+from forecasting.jobs import Progress, silent
+from forecasting.jobs.contest import hold_contest
 from forecasting.jobs.history import known_history
+from forecasting.jobs.register import Candidate, register
 from forecasting.models import MODELS, build
 from forecasting.models.base import Epoch
-from forecasting.predicting import FittedModel
-from forecasting.registry import Retraining, Trained
+from forecasting.predicting import FittedModel, Judged
 from forecasting.service import Service
 from forecasting.settings import SeriesSettings
-from forecasting.store.versions import ModelVersion, NewVersion
+from forecasting.store.versions import ModelVersion
 from forecasting.training import repeatable
 from forecasting.windows import Layout, require_trainable, whole_origins
 
@@ -45,16 +43,6 @@ class RetrainReport:
     def __str__(self) -> str:
         name = f"{self.version.model_name} version {self.version.version} ({self.version.family})"
         return f"{name} trained; {self.version.reason}" if self.trained else f"{name} had been trained before on the same readings"
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A fitted model with what was seen while fitting it."""
-
-    model: FittedModel
-    options: dict[str, Any]
-    epochs: list[Epoch]
-    seconds: float
 
 
 def retrain(service: Service, given: SeriesSettings, as_of: datetime, progress: Progress = silent) -> RetrainReport:
@@ -78,9 +66,9 @@ def retrain(service: Service, given: SeriesSettings, as_of: datetime, progress: 
         origins = whole_origins(history, until, layout.horizon_days)
         layout, origins = _judged_with_outlooks(history, layout, origins)
         candidates = _fit_all(service, history, layout, until, origins, progress)
-        raw = {name: candidate.model.uncalibrated() for name, candidate in candidates.items()}
-        contest = hold_contest(service, raw, history, origins, layout.resolution, as_of)
-        version = _register(service, history, origins, candidates, contest, as_of, key)
+        judged = {name: candidate.judged for name, candidate in candidates.items()}
+        contest = hold_contest(service, judged, history, origins, layout.resolution, as_of)
+        version = register(service, history, origins, candidates, contest, as_of, key)
     _settle(service, version)
     report = RetrainReport(version, trained)
     logger.info("%s: %s", history.series.series_id, report)
@@ -164,81 +152,21 @@ def _fit(
             f"training of {family} diverged: the loss is {epochs[-1].validation} after {len(epochs)} epochs",
             "lower learning_rate in [training]",
         )
-    model = FittedModel.raw(family, forecaster).calibrated(history, origins)
-    return Candidate(model, options, epochs, time.perf_counter() - started)
-
-
-def _register(
-    service: Service,
-    history: History,
-    origins: np.ndarray,
-    candidates: dict[str, Candidate],
-    contest: Contest,
-    as_of: datetime,
-    key: str,
-) -> ModelVersion:
-    series = history.series
-    facts = record.facts(service, history, origins, as_of)
-    artefacts = {
-        name: pack(each.model, each.options, {**facts, "seed": service.settings.training.seed}) for name, each in candidates.items()
-    }
-    retraining = Retraining(
-        model_name=f"fortnight-{series.series_id}-{DAILY}",
-        experiment=f"fortnight/{series.series_id}/{DAILY}",
-        run_name=f"{facts['last_day']}",
-        retrain_key=key,
-        tags=record.tags(service, series, as_of),
-        params={**service.settings.training.model_dump(), **facts},
-        metrics=record.contest_metrics(contest),
-        figures=record.contest_figures(history, origins, {name: each.model for name, each in candidates.items()}, contest),
-        models=[
-            Trained(
-                family=name,
-                artefact=artefacts[name],
-                params={**each.options, **record.layout_params(each.model), "seed": service.settings.training.seed},
-                metrics=record.metrics(contest, name, each.seconds),
-                epochs=each.epochs,
-                figures=record.figures(history, origins, each.epochs, each.model, candidates["weekly_naive"].model),
-            )
-            for name, each in candidates.items()
-        ],
-    )
-    registered = service.registry.register(retraining)
-    election = contest.election
-    versions = [
-        NewVersion(
-            series_key=service.store.readings.key(series),
-            resolution=DAILY,
-            retrain_key=key,
-            as_of=as_of,
-            model_name=retraining.model_name,
-            version=registered[name].version,
-            family=name,
-            information=each.model.forecaster.layout.information,
-            mlflow_run_id=registered[name].run_id,
-            weights_sha256=artefacts[name].weights_sha256,
-            card_sha256=artefacts[name].card_sha256,
-            history_sha256=history.fingerprint,
-            history_start=history.start_of(0),
-            history_end=history.origin,
-            git_sha=service.git_sha,
-            contender=name == election.contender,
-            reason=election.reason if name == election.contender else f"not the contender; {election.reason}",
-        )
-        for name, each in candidates.items()
-    ]
-    scores = record.score_rows(history, origins, contest, registered)
-    return service.store.versions.add(versions, scores, election.reason if election.promoted else None)
+    raw = FittedModel.raw(family, forecaster)
+    judged = Judged.of(raw, history, origins)
+    model = raw.calibrated(history, origins, judged.forecast)
+    return Candidate(model, options, epochs, judged, time.perf_counter() - started)
 
 
 def _settle(service: Service, version: ModelVersion) -> None:
-    """Let the MLflow alias follow the election, unless a later one has spoken since."""
+    """Let MLflow follow the election: what was said and who won; and the alias, unless a later election has spoken since."""
     if version.alias_settled_at is not None:
         return
-    service.registry.describe(version.model_name, version.version, version.mlflow_run_id, version.reason)
-    newest = service.store.versions.champion(
-        version.series_key, version.resolution, datetime.max.replace(tzinfo=version.as_of.tzinfo)
-    )
+    versions = service.store.versions
+    then = versions.champion(version.series_key, version.resolution, version.as_of)
+    won = then is not None and then.version == version.version
+    service.registry.describe(version.model_name, version.version, version.mlflow_run_id, version.reason, champion=won)
+    newest = versions.champion(version.series_key, version.resolution, datetime.max.replace(tzinfo=version.as_of.tzinfo))
     if newest is not None and newest.version == version.version:
         service.registry.move_champion(version.model_name, version.version)
-    service.store.versions.settle_alias(version)
+    versions.settle_alias(version)

@@ -1,8 +1,12 @@
 """MLflow as we use it, on a real store."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import parse_qs
 
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from mlflow.entities import Run
@@ -10,9 +14,17 @@ from mlflow.entities import Run
 from forecasting.artefact import Artefact
 from forecasting.errors import RegistryError
 from forecasting.models.base import Epoch
-from forecasting.registry import Registry, Retraining, Trained
+from forecasting.registry import RETRAIN, Learnt, Registry, Retraining, Trained
 
 FAMILIES = ("weekly_naive", "seq2seq_attention")
+TAGS = {
+    "series": "vic",
+    "resolution": "daily",
+    "information": "P",
+    "as_of": "2014-01-01T00:00:00+00:00",
+    "git_sha": "0" * 40,
+}
+LEARNT = Learnt("vic readings", "ab" * 32, "SELECT 1", {"interval_start": "datetime", "value": "double"}, {"days": 700})
 
 
 def trained(family: str, weights: bytes) -> Trained:
@@ -21,6 +33,7 @@ def trained(family: str, weights: bytes) -> Trained:
         artefact=Artefact(weights, b"{}"),
         params={"hidden": 32},
         metrics={"validation_pinball_mwh": 3000.0},
+        by_lead={"validation_mape_by_lead": [2.0, 3.0, 5.0]},
         epochs=[Epoch(1, 2, 0.3, 0.4), Epoch(2, 2, 0.2, 0.3)],
         figures={"losses.png": Figure()},
     )
@@ -32,7 +45,10 @@ def retraining(key: str, weights: bytes = b"weights") -> Retraining:
         experiment="fortnight/vic/daily",
         run_name="a run",
         retrain_key=key,
-        tags={"series": "vic"},
+        tags=dict(TAGS),
+        outcome={"kind": RETRAIN, "champion_family": "seq2seq_attention"},
+        learnt=LEARNT,
+        example=pd.DataFrame({"interval_start": ["2014-01-01T00:00:00Z"], "demand_mwh": [0.1]}),
         params={"days": 700},
         metrics={"pinball_mwh.weekly_naive": 5000.0},
         figures={"contender.png": Figure()},
@@ -40,10 +56,10 @@ def retraining(key: str, weights: bytes = b"weights") -> Retraining:
     )
 
 
-def runs_of(registry: Registry) -> list[Run]:
+def runs_of(registry: Registry, wanted: str = "") -> list[Run]:
     experiment = registry.client.get_experiment_by_name("fortnight/vic/daily")
     assert experiment is not None
-    return list(registry.client.search_runs([experiment.experiment_id]))
+    return list(registry.client.search_runs([experiment.experiment_id], wanted))
 
 
 @pytest.fixture
@@ -84,6 +100,50 @@ def test_a_models_run_holds_losses_parameters_scores_and_pictures(registry: Regi
     assert {item.path for item in registry.client.list_artifacts(run_id)} == {"model", "losses.png"}
 
 
+def test_a_models_run_has_a_point_for_each_epoch_and_each_lead_day(registry: Registry) -> None:
+    model = replace(trained("weekly_naive", b""), epochs=[Epoch(number, 1200, 0.1, 0.2) for number in range(1, 1201)])
+    run_id = registry.register(replace(retraining("k"), models=[model]))["weekly_naive"].run_id
+    history = registry.client.get_metric_history(run_id, "validation_mape_by_lead")
+    assert [(point.step, point.value) for point in history] == [(1, 2.0), (2, 3.0), (3, 5.0)]
+    assert len(registry.client.get_metric_history(run_id, "loss.train")) == 1200, "more than MLflow takes at once"
+
+
+def test_runs_and_versions_are_found_by_their_tags(registry: Registry) -> None:
+    registered = registry.register(retraining("k"))
+    for name, value in TAGS.items():
+        assert len(runs_of(registry, f"tags.{name} = '{value}'")) == 3, "a parent and two models"
+        assert len(registry.client.search_model_versions(f"tags.{name} = '{value}'")) == 2
+        assert runs_of(registry, f"tags.{name} = 'another'") == []
+    (run,) = runs_of(registry, "tags.family = 'weekly_naive'")
+    (version,) = registry.client.search_model_versions("tags.family = 'weekly_naive'")
+    assert run.info.run_id == version.run_id == registered["weekly_naive"].run_id
+    (parent,) = runs_of(registry, "tags.champion_family = 'seq2seq_attention'")
+    assert parent.info.run_id not in {each.run_id for each in registered.values()}
+
+
+def test_every_run_names_the_readings_it_learnt_from(registry: Registry) -> None:
+    registry.register(retraining("k"))
+    for run in runs_of(registry):
+        (found,) = run.inputs.dataset_inputs
+        assert [(tag.key, tag.value) for tag in found.tags] == [("mlflow.data.context", "training")]
+        assert (found.dataset.name, found.dataset.digest) == ("vic readings", "ab" * 18)
+        assert json.loads(found.dataset.source) == {"sql": "SELECT 1"}
+        assert [each["name"] for each in json.loads(found.dataset.schema)["mlflow_colspec"]] == ["interval_start", "value"]
+        assert json.loads(found.dataset.profile) == {"days": 700}
+
+
+def test_an_election_marks_its_winner_for_good(registry: Registry) -> None:
+    name = "fortnight-vic-daily"
+    first, second = (registry.register(retraining(key))["weekly_naive"] for key in "ab")
+    registry.describe(name, first.version, first.run_id, "promoted: better", champion=True)
+    registry.describe(name, second.version, second.run_id, "kept the champion", champion=False)
+    (run,) = runs_of(registry, "tags.champion = 'true'")
+    assert (run.info.run_id, run.data.tags["fortnight.election"]) == (first.run_id, "promoted: better")
+    (version,) = registry.client.search_model_versions("tags.champion = 'true'")
+    assert (int(version.version), version.description) == (first.version, "promoted: better")
+    assert registry.client.get_model_version(name, str(second.version)).description == "kept the champion"
+
+
 def test_the_runs_of_a_retrain_lie_below_its_own(registry: Registry) -> None:
     registered = registry.register(retraining("k"))
     runs = {run.info.run_id: run for run in runs_of(registry)}
@@ -107,6 +167,20 @@ def test_what_an_interrupted_attempt_left_is_replaced(registry: Registry) -> Non
     assert not found & {each.run_id for each in first.values()}
     versions = {int(version.version) for version in registry.client.search_model_versions("name = 'fortnight-vic-daily'")}
     assert versions == {each.version for registered in (second, other) for each in registered.values()}
+
+
+def test_the_page_of_the_champions_shows_the_parent_runs(registry: Registry) -> None:
+    assert registry.champions_pages("http://127.0.0.1:5000") == {}
+    registry.register(retraining("k"))
+    ((name, page),) = registry.champions_pages("http://127.0.0.1:5000").items()
+    address, query = page.split("?")
+    found = registry.client.get_experiment_by_name(name)
+    assert found is not None
+    assert address == f"http://127.0.0.1:5000/#/experiments/{found.experiment_id}/runs"
+    wanted = parse_qs(query)
+    assert wanted["compareRunsMode"] == ["CHART"]
+    (parent,) = runs_of(registry, wanted["searchFilter"][0])
+    assert "mlflow.parentRunId" not in parent.data.tags
 
 
 def test_the_alias_moves(registry: Registry) -> None:

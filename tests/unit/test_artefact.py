@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecasting import calendar
-from forecasting.artefact import Artefact, pack, unpack
+from forecasting.artefact import Artefact, pack, series_of, unpack
 from forecasting.domain import DAILY, INTERVAL, Resolution
 from forecasting.errors import WeightsError
 from forecasting.models import MODELS
@@ -23,7 +23,7 @@ def packed(family: str = "seq2seq_attention", resolution: Resolution = DAILY) ->
         forecaster = make_forecaster(family, make_layout(resolution))
         forecaster.learn(HISTORY, 144, QUICK, untold)
     model = FittedModel.raw(family, forecaster).calibrated(HISTORY, validation_origins(HISTORY))
-    return model, pack(model, OPTIONS[family], {"series": "test"})
+    return model, pack(model, OPTIONS[family], HISTORY.series, {"seed": 0})
 
 
 def unpacked(artefact: Artefact) -> FittedModel:
@@ -120,5 +120,11 @@ def test_the_card_can_be_read_by_a_person() -> None:
     card = json.loads(PACKED.card)
     assert card["family"] == "seq2seq_attention"
     assert card["options"] == OPTIONS["seq2seq_attention"]
-    assert card["provenance"] == {"series": "test"}
+    assert card["provenance"] == {"seed": 0}
     assert PACKED.card.count(b"\n") > 10
+
+
+def test_the_card_tells_whose_demand_it_is() -> None:
+    assert series_of(PACKED) == HISTORY.series
+    with pytest.raises(WeightsError, match="does not say whose demand"):
+        series_of(with_card(PACKED, series=None))

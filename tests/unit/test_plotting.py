@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ from matplotlib.figure import Figure
 from forecasting import plotting
 from forecasting.history import History
 from forecasting.models.base import Epoch
-from forecasting.predicting import forecast_frame, published_quantiles
+from forecasting.predicting import Judged, forecast_frame, published_quantiles
 from tests.unit.builders import make_history, make_model, make_series, seasonal, validation_origins
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -41,7 +42,49 @@ def calibration_picture(history: History) -> Figure:
     return plotting.calibration_picture(history.series, {"net": {0.1: 0.12, 0.5: 0.5, 0.9: 0.87}})
 
 
-PICTURES = [forecast_picture, losses_picture, validation_picture, lead_picture, calibration_picture]
+def residual_picture(history: History) -> Figure:
+    warm = replace(history, temperature_c=np.linspace(0.0, 30.0, history.demand_mwh.size).reshape(history.demand_mwh.shape))
+    judged = Judged.of(make_model("weekly_naive", history), warm, validation_origins(history))
+    return plotting.residual_picture(warm, judged.origins, judged.actual, judged.forecast.median)
+
+
+def attention_picture(history: History) -> Figure:
+    weights = np.random.default_rng(0).dirichlet(np.ones(28), size=14)
+    return plotting.attention_picture(history, len(history), weights)
+
+
+PICTURES = [
+    forecast_picture,
+    losses_picture,
+    validation_picture,
+    lead_picture,
+    calibration_picture,
+    residual_picture,
+    attention_picture,
+]
+
+
+def test_residuals_stand_over_the_temperature_of_their_day() -> None:
+    history = history_of()
+    positions, leads = validation_origins(history), np.arange(14)
+    celsius = np.tile(np.arange(len(history), dtype=float)[:, None], history.slots)
+    celsius[positions[0] + 1, 3] = np.nan
+    warm = replace(history, temperature_c=celsius)
+    actual = warm.energy_mwh[positions[:, None] + leads]
+    axes = plotting.residual_picture(warm, positions, actual, actual - 2000.0 * (1 + leads)).axes[0]
+    points = {str(line.get_label()): line for line in axes.lines}
+    two = points["1 to 2 days ahead"]
+    np.testing.assert_allclose(np.asarray(two.get_ydata())[:2], [2, 4])
+    assert np.asarray(two.get_xdata())[0] == positions[0]
+    assert np.isnan(np.asarray(two.get_xdata())[1]), "a temperature that is not known throughout the day"
+    assert len(np.asarray(points["8 to 14 days ahead"].get_xdata())) == 7 * len(positions)
+
+
+def test_the_axes_of_an_attention_map_name_days() -> None:
+    axes = attention_picture(history_of()).axes[0]  # of 300 days from 2012-01-01 on
+    past, target = ([label.get_text() for label in labels] for labels in (axes.get_xticklabels(), axes.get_yticklabels()))
+    assert (past[0], past[-1], len(past)) == ("Sat 29 Sep", "Fri 26 Oct", 28)
+    assert (target[0], target[-1], len(target)) == ("Sat 27 Oct", "Fri 09 Nov", 14)
 
 
 def test_losses_by_lead_and_calibration_are_drawn_as_given() -> None:

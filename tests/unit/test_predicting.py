@@ -8,7 +8,17 @@ from forecasting.domain import DAILY, INTERVAL, LEVELS, QUANTILES
 from forecasting.models import MODELS
 from forecasting.models.base import Forecast, mean_of
 from forecasting.models.past_weeks import PastWeeks
-from forecasting.predicting import FittedModel, Score, actual_mwh, column, forecast_frame, losses_by_day, published_quantiles, score
+from forecasting.predicting import (
+    FittedModel,
+    Judged,
+    Score,
+    actual_mwh,
+    column,
+    forecast_frame,
+    losses_by_day,
+    published_quantiles,
+    score,
+)
 from tests.unit.builders import (
     LAYOUT,
     QUICK,
@@ -140,6 +150,24 @@ def test_losses_by_day_are_means_over_the_origins_that_forecast_it() -> None:
     assert losses[0] == pytest.approx(metrics.mean_pinball(ACTUAL[:1, :1], quantiles[:1, :1], QUANTILES))
     second = [metrics.mean_pinball(ACTUAL[[row], [lead]], quantiles[[row], [lead]], QUANTILES) for row, lead in ((0, 1), (1, 0))]
     assert losses[1] == pytest.approx(np.mean(second))
+
+
+def test_losses_by_lead_are_those_of_each_day_ahead() -> None:
+    model = naive_with_bands(below=3000, above=3000)
+    judged, quantiles = Judged.of(model, HISTORY, ORIGINS), at(model)
+    assert np.mean(judged.pinball_by_lead()) == pytest.approx(judged.score(1.0).pinball_mwh)
+    assert judged.pinball_by_lead()[8] == metrics.mean_pinball(ACTUAL[:, 8:9], quantiles[:, 8:9], QUANTILES)
+    assert judged.mape_by_lead()[0] == metrics.mape(ACTUAL[:, :1], quantiles[:, :1, 1])
+    assert list(judged.shares_below()) == list(LEVELS)
+    assert judged.shares_below()[0.9] == (quantiles[..., 2] >= ACTUAL).mean()
+
+
+def test_what_was_forecast_raw_is_what_a_calibrated_model_publishes() -> None:
+    model = naive_with_bands(below=30, above=60)
+    raw = Judged.of(model, HISTORY, ORIGINS)
+    calibrated = model.calibrated(HISTORY, ORIGINS, raw.forecast)
+    assert calibrated == model.calibrated(HISTORY, ORIGINS)
+    np.testing.assert_array_equal(raw.calibrated(calibrated).quantiles, at(calibrated))
 
 
 def test_a_perfect_median_scores_zero() -> None:

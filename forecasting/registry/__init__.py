@@ -1,21 +1,22 @@
-"""MLflow: runs, registered versions and the champion alias. The only file that imports mlflow.
+"""MLflow: runs, registered versions and the champion alias. The only package that imports mlflow.
 
 Production never loads what MLflow could be made to run: a version is two plain files, checked against digests kept in Postgres.
+What lies beside them (`flavour`) is for the UI and `mlflow models serve`.
 """
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
 
 from filelock import FileLock
 
 from forecasting.artefact import CARD, WEIGHTS, Artefact
 from forecasting.errors import RegistryError
-from forecasting.models.base import Epoch
 
 # A tracking server that is down must not hold a run up for minutes; and nothing is reported to anybody.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -25,50 +26,26 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
+
+from forecasting.registry import flavour
+from forecasting.registry.told import Learnt, Registered, Retraining, Trained
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+__all__ = ["CHAMPION", "RETRAIN", "Learnt", "Registered", "Registry", "Retraining", "Trained"]
+
 CHAMPION = "champion"
+RETRAIN = "retrain"
+"""The `kind` of the parent runs: one for each day on which something new was learnt."""
 FOLDER = "model"
 KEY_TAG = "fortnight.retrain_key"
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A model that a retrain fitted, and what its own run shows."""
-
-    family: str
-    artefact: Artefact
-    params: Mapping[str, object]
-    metrics: Mapping[str, float]
-    epochs: Sequence[Epoch]
-    figures: Mapping[str, "Figure"]
-
-
-@dataclass(frozen=True)
-class Retraining:
-    """All that one retrain leaves in MLflow: a parent run, and below it a run and a version for each model."""
-
-    model_name: str
-    experiment: str
-    run_name: str
-    retrain_key: str
-    tags: Mapping[str, str]
-    params: Mapping[str, object]
-    metrics: Mapping[str, float]
-    figures: Mapping[str, "Figure"]
-    models: Sequence[Trained]
-
-
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """Where MLflow put it."""
-
-    run_id: str
-    version: int
+BATCH = 1000
+"""MLflow takes no more metrics at once."""
+DIGEST = 36
+"""Nor a longer digest of a dataset."""
 
 
 class Registry:
@@ -106,11 +83,11 @@ class Registry:
             self._discard(experiment_id, retraining.model_name, retraining.retrain_key)
             self._ensure_model(retraining.model_name)
             tags = {**retraining.tags, KEY_TAG: retraining.retrain_key}
-            parent = self.client.create_run(experiment_id, tags=tags, run_name=retraining.run_name)
+            parent = self.client.create_run(experiment_id, tags={**tags, **retraining.outcome}, run_name=retraining.run_name)
             found = {
                 each.family: self._register(retraining, each, experiment_id, parent.info.run_id, tags) for each in retraining.models
             }
-            self._log(parent, retraining.params, retraining.metrics, retraining.figures)
+            self._log(parent, retraining.params, retraining.metrics, retraining.figures, retraining.learnt)
             self.client.set_terminated(parent.info.run_id)
         return found
 
@@ -124,12 +101,15 @@ class Registry:
             for epoch in model.epochs
             for name, value in (("train", epoch.train), ("validation", epoch.validation))
         ]
-        self._log(run, model.params, model.metrics, model.figures, points)
+        points += [
+            Metric(name, value, run.info.start_time, lead)
+            for name, values in model.by_lead.items()
+            for lead, value in enumerate(values, start=1)
+        ]
+        self._log(run, model.params, model.metrics, model.figures, retraining.learnt, points)
         with tempfile.TemporaryDirectory() as folder:
-            for name, content in ((WEIGHTS, model.artefact.weights), (CARD, model.artefact.card)):
-                path = Path(folder) / name
-                path.write_bytes(content)
-                self.client.log_artifact(run.info.run_id, str(path), FOLDER)
+            flavour.write(Path(folder), run.info.run_id, FOLDER, model.artefact, retraining.example)
+            self.client.log_artifacts(run.info.run_id, folder, FOLDER)
         source = f"{run.info.artifact_uri}/{FOLDER}"
         shown = {**retraining.tags, "family": model.family, KEY_TAG: retraining.retrain_key}
         version = self.client.create_model_version(retraining.model_name, source, run.info.run_id, tags=shown)
@@ -142,19 +122,27 @@ class Registry:
         params: Mapping[str, object],
         metrics: Mapping[str, float],
         figures: Mapping[str, "Figure"],
+        learnt: Learnt,
         points: Sequence[Metric] = (),
     ) -> None:
         finals = [Metric(name, value, run.info.start_time, 0) for name, value in metrics.items()]
         told = [Param(name, str(value)) for name, value in params.items()]
-        self.client.log_batch(run.info.run_id, metrics=[*points, *finals], params=told)
+        self.client.log_batch(run.info.run_id, metrics=finals, params=told)
+        for begin in range(0, len(points), BATCH):
+            self.client.log_batch(run.info.run_id, metrics=points[begin : begin + BATCH])
+        self.client.log_inputs(run.info.run_id, [_dataset(learnt)])
         for name, figure in figures.items():
             self.client.log_figure(run.info.run_id, figure, name)
 
-    def describe(self, model_name: str, version: int, run_id: str, election: str) -> None:
-        """Write the outcome of the election where a modeller will look for it."""
+    def describe(self, model_name: str, version: int, run_id: str, election: str, *, champion: bool) -> None:
+        """Write the outcome of an election where a modeller will look for it; who wins is marked as champion for good, so that the
+        champions of any time can be compared."""
+        told = {"fortnight.election": election, "mlflow.note.content": election, **({CHAMPION: "true"} if champion else {})}
         with _explained(self.tracking_uri):
             self.client.update_model_version(model_name, str(version), election)
-            self.client.log_batch(run_id, tags=[RunTag("fortnight.election", election), RunTag("mlflow.note.content", election)])
+            self.client.log_batch(run_id, tags=[RunTag(name, value) for name, value in told.items()])
+            if champion:
+                self.client.set_model_version_tag(model_name, str(version), CHAMPION, "true")
 
     def champion(self, model_name: str) -> int | None:
         """The version that the champion alias names; None where there is none."""
@@ -183,6 +171,13 @@ class Registry:
             )
         return Artefact(weights, card)
 
+    def champions_pages(self, address: str) -> dict[str, str]:
+        """Pages of the UI at an address, by experiment: how the champions of the retrains did, newest first, as charts."""
+        wanted = urlencode({"searchFilter": f"tags.kind = '{RETRAIN}'", "compareRunsMode": "CHART"}, quote_via=quote)
+        with _explained(self.tracking_uri):
+            found = self.client.search_experiments(filter_string="name LIKE 'fortnight/%'", order_by=["name"])
+        return {each.name: f"{address}/#/experiments/{each.experiment_id}/runs?{wanted}" for each in found}
+
     def _experiment(self, name: str) -> str:
         found = self.client.get_experiment_by_name(name)
         if found is not None:
@@ -208,6 +203,19 @@ class Registry:
             self.client.delete_model_version(model_name, version.version)
         for run in self.client.search_runs([experiment_id], wanted):
             self.client.delete_run(run.info.run_id)
+
+
+def _dataset(learnt: Learnt) -> DatasetInput:
+    schema = {"mlflow_colspec": [{"name": name, "type": kind, "required": True} for name, kind in learnt.columns.items()]}
+    dataset = Dataset(
+        name=learnt.name,
+        digest=learnt.digest[:DIGEST],
+        source_type="postgres",
+        source=json.dumps({"sql": learnt.query}),
+        schema=json.dumps(schema),
+        profile=json.dumps(learnt.profile),
+    )
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
 
 
 def _connected(tracking_uri: str) -> MlflowClient:
