@@ -9,10 +9,9 @@ from forecasting.errors import HistoryError
 from forecasting.history import History
 from forecasting.models.analogs import Analogs
 
-LEVEL_SHARE = 0.25
-"""A few years hold few seasons: each path is shifted by a level of this share of the season's sd of daily anomalies,"""
-WARM_STRETCH = 1.2
-"""and departures to the warm side, where heat waves are rarer than years, are stretched."""
+LEVEL_SHARE, WARM_STRETCH = 0.25, 1.2
+"""A few years hold few seasons, and fewer heat waves: each path is shifted by a level of this share of the season's sd of daily
+anomalies, and what departs to the warm side is stretched."""
 OUTLOOK_ERROR_C, OUTLOOK_DAYS = 1.0, 10
 """Error sd of a weather forecast on its first day, and the lead at which it knows no more than the climatology."""
 
@@ -48,10 +47,16 @@ def weather_paths(
     scatter = analogs.following(begins)
     level = LEVEL_SHARE * spread_c * torch.from_numpy(generator.standard_normal((len(begins), 1, 1)))
     departing = scatter - (analogs.lately(begins) @ drift).view(scatter.shape) + level
-    path = climate_c + expected + torch.where(departing > 0, WARM_STRETCH * departing, departing)
+    path = climate_c + expected + _stretched(departing)
     if outlook_c is None:
         return path
-    return torch.where(torch.isnan(outlook_c), path, outlook_c + (scatter + level) * outlook_error(sd_c, *climate_c.shape))
+    return torch.where(
+        torch.isnan(outlook_c), path, outlook_c + _stretched(scatter + level) * outlook_error(sd_c, *climate_c.shape)
+    )
+
+
+def _stretched(departing_c: Tensor) -> Tensor:
+    return torch.where(departing_c > 0, WARM_STRETCH * departing_c, departing_c)
 
 
 def outlook_error(sd_c: float, days: int, slots: int) -> Tensor:
