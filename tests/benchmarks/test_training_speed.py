@@ -60,7 +60,7 @@ class Part:
 
 PARTS = (
     Part("rnn_one_step", INTERVAL, 1, 30, 128, 1e-2, 0.0, 30, {}),
-    Part("rnn_mlp", INTERVAL, STEPS, 30, 256, 1e-2, 0.0, 30, {"mlp_hidden": tutorial.MLP_HIDDEN}),
+    Part("rnn_mlp", INTERVAL, STEPS, 30, 256, 1e-2, 0.0, 60, {"mlp_hidden": tutorial.MLP_HIDDEN}),
     Part("seq2seq", INTERVAL, STEPS, 10, 128, 1e-2, 0.0, 10, {}),
     Part("seq2seq_attention", DAILY, 14, 100, 512, 2e-2, 1.0, 120, {"attention": "multiplicative"}),
 )
