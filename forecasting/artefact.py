@@ -93,7 +93,7 @@ def read(artefact: Artefact) -> FittedModel:
         WeightsError: the model was made for other features or quantiles than this code has, or its weights do not fit.
     """
     card = json.loads(artefact.card)
-    made_for = (card["format"], card["features"], card.get("levels"))
+    made_for = tuple(card.get(name) for name in ("format", "features", "levels"))
     if made_for != (FORMAT, list(calendar.FEATURES), list(LEVELS)):
         raise WeightsError("the model was made for other features or quantiles than this fortnight has", REMEDY)
     try:

@@ -34,14 +34,14 @@ def psql(context: typer.Context) -> None:
 
 def mlflow(port: PortOption = 5000) -> None:
     """Serve the MLflow UI, or say where it is if a tracking server is set; and where champions are compared."""
-    from forecasting.registry import Registry
-
     settings = load_settings()
     if settings.mlflow_tracking_uri is not None:
         out.print(
             f"the tracking server is at {settings.mlflow_tracking_uri.get_secret_value().rsplit('@', 1)[-1]}", highlight=False
         )
         return
+    from forecasting.registry import Registry
+
     _require_free(port)
     folder, address = settings.home / "mlflow", f"http://127.0.0.1:{port}"
     pages = Registry(settings.home, None).champions_pages(address)

@@ -51,8 +51,7 @@ def register(
     Raises:
         RegistryError: MLflow does not answer.
     """
-    facts = record.facts(service, history, origins, as_of)
-    seed = service.settings.training.seed
+    facts, seed = record.facts(service, history, origins, as_of), service.settings.training.seed
     artefacts = {name: pack(each.model, each.options, history.series, {**facts, "seed": seed}) for name, each in candidates.items()}
     retraining = Retraining(
         model_name=f"fortnight-{history.series.series_id}-{DAILY}",
