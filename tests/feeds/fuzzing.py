@@ -83,7 +83,7 @@ def json_mutated(good: bytes, chance: random.Random) -> bytes:
 def fuzz(
     good: Sequence[bytes], look: Callable[[bytes], None], splitters: bytes, poison: Sequence[bytes], inputs: int = INPUTS
 ) -> None:
-    """Let `look` parse and check; it may raise SourceError and nothing else, and takes less than a second each time."""
+    """Let `look` parse and check; it may raise SourceError and nothing else, and no input may take time out of all proportion."""
     chance = random.Random(20240101)  # noqa: S311 - no secret
     refusals = []
     for number in range(inputs):
@@ -97,7 +97,7 @@ def fuzz(
         except Exception as error:
             error.add_note(f"input {number}: {body!r:.3000}")
             raise
-        assert time.process_time() - started < 1, f"input {number}: {body!r:.3000}"
+        assert time.process_time() - started < 10, f"input {number}: {body!r:.3000}"
     assert all(len(told) < 1000 and "\n" not in told for told in refusals)
     assert 0.02 < len(refusals) / inputs < 0.98  # both ways out are taken
 
