@@ -14,8 +14,8 @@ LAG_DAYS = 3
 DRIFT_SHRINKAGE = 150.0
 FEWEST = 20
 """With fewer analogs of the season, those of any season serve."""
-EVENING = 0.75
-"""From this share of the day on, the last temperatures before the origin tell most of the next day."""
+EVENING = 0.9
+"""From this share of the day on, temperatures before the origin tell most of the next day: whether a change has come."""
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def test_a_modeller_finds_scores_by_lead_pictures_and_the_readings(retrained: Re
         (learnt,) = run.inputs.dataset_inputs
         rows = retrained.service.store.connection.execute(json.loads(learnt.dataset.source)["sql"]).fetchall()
         assert len(rows) == json.loads(learnt.dataset.profile)["num_rows"]
-        assert run.data.params["past_steps"] == "28"
+        assert run.data.params["past_steps"] == str(retrained.service.settings.model.past_days)
 
 
 def test_the_parent_run_tells_how_the_champion_does(retrained: Retrained) -> None:
@@ -117,4 +117,4 @@ def test_a_version_loaded_through_mlflow_forecasts_what_the_service_publishes(re
         assert list(found[name]) == list(expected[name])
     for name in expected.columns[3:]:
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-6)
-    assert len(loaded.input_example) == 28 * 48, "what the longest-sighted candidate reads"
+    assert len(loaded.input_example) == retrained.service.settings.model.past_days * 48, "what the longest-sighted candidate reads"

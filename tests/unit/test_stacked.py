@@ -149,7 +149,7 @@ def test_a_packed_model_forecasts_the_same_bits(family: str) -> None:
     options = {**MODELS[family].options(ModelSettings(hidden=6, seeds=3)), "dropout": 0.1}
     network = make_forecaster(family, make_layout(horizon_days=3), **options)
     network.learn(HISTORY, UNTIL, TrainingSettings(epochs=1), untold)
-    artefact = pack(FittedModel.raw(family, network), options, {})
+    artefact = pack(FittedModel.raw(family, network), options, HISTORY.series, {})
     again = unpack(artefact, artefact.weights_sha256, artefact.card_sha256)
     origins = np.array([UNTIL, UNTIL + 9])
     np.testing.assert_array_equal(again.forecast(HISTORY, origins).quantiles, network.forecast(HISTORY, origins).quantiles)
