@@ -9,9 +9,9 @@ FOLD_DAYS = 28
 """Residuals of training days come from fits that left out the stretch of so many days around them."""
 THERMAL_SHRINKAGE = 20.0
 """For coefficients of degrees (C), beside 1 for an ordinary calendar flag."""
-TREND_SHRINKAGE = 30.0
+TREND_SHRINKAGE = 10.0
 """For the change of log demand a year."""
-MEMORIES_DAYS = (1, 4, 20, 60)
+MEMORIES_DAYS = (1, 3, 7, 20, 60)
 """Time constants of the averages of past residuals that a forecast starts from; 1 is the last residual itself."""
 CARRY_SHRINKAGE = 3.0
 SETTLED = 30
