@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -128,10 +129,10 @@ SCORE_COLUMNS = {
     "mse": ("MSE", "{:.4f}"),
     "mape": ("MAPE, %", "{:.2f}"),
     "mase": ("MASE", "{:.3f}"),
-    "pinball": ("pinball, MWh", "{:,.0f}"),
+    "pinball": ("pinball,\nMWh", "{:,.0f}"),
     "skill": ("skill", "{:.1%}"),
-    "coverage_80": ("80 % coverage", "{:.1%}"),
-    "bias": ("bias, MWh", "{:+,.0f}"),
+    "coverage_80": ("in 80 %\nband", "{:.1%}"),
+    "bias": ("bias,\nMWh", "{:+,.0f}"),
     "pairs": ("pairs", "{:,}"),
 }
 
@@ -140,17 +141,13 @@ def show_scores(console: Console, scores: Scores, plan: Plan, series: Series) ->
     """Print how a backtest went."""
     warning = "SIMULATED, not real. " if series.simulated else ""
     title = f"{warning}{series.name}: {plan.family}, {plan.resolution}, information {plan.information}, {plan.first} to {plan.last}"
-    table = Table(
-        title=title, title_justify="left", caption="MSE in units of the sd before; skill against weekly naive by pinball loss"
-    )
-    table.add_column("", no_wrap=True)
-    for heading, _ in SCORE_COLUMNS.values():
-        table.add_column(heading, justify="right")
-    rows = {"all": scores.overall}
-    table.add_row("all", *_scores_row(rows["all"]), style="bold", end_section=True)
+    rows = [("all", scores.overall), *(row for members in scores.groups.values() for row in members.items())]
+    table = _narrow(["", *(heading for heading, _ in SCORE_COLUMNS.values())], [[name, *_scores_row(row)] for name, row in rows])
+    table.title, table.caption = title, "MSE in units of the sd before; skill against weekly naive by pinball loss"
+    table.rows[0].style, table.rows[0].end_section, last = "bold", True, 0
     for members in scores.groups.values():
-        for name, row in members.items():
-            table.add_row(name, *_scores_row(row), end_section=name == list(members)[-1])
+        last += len(members)
+        table.rows[last].end_section = True
     console.print(table)
     shares = ", ".join(f"{level} {share:.3f}" for level, share in scores.calibration.items())
     console.print(f"actual at or below each level: {shares}", highlight=False)
@@ -175,18 +172,18 @@ def _scores_row(row: Mapping[str, float]) -> list[str]:
 
 def versions_table(series: Series, versions: Sequence[ListedVersion], champion: int | None) -> Table:
     """Registered versions of a series, newest first."""
-    table = Table(
-        title=f"{series.name}: model versions", caption="scores on the validation windows of each retrain", title_justify="left"
-    )
-    for heading in ("version", "family", "knows", "trained as of", "pinball, MWh", "MAPE, %", "80 % coverage", "champion"):
-        table.add_column(heading, justify="right" if heading in ("version", "pinball, MWh", "MAPE, %", "80 % coverage") else "left")
+    rows = []
     for each in versions:
         told = (each.pinball_mwh, "{:,.0f}"), (each.mape_percent, "{:.2f}"), (each.coverage_80, "{:.0%}")
         scores = ["" if value is None else shape.format(value) for value, shape in told]
         now = "now, " if each.version == champion else ""
-        style = "bold" if now else None
         day = f"{each.as_of.astimezone(series.zone):%F}"
-        table.add_row(str(each.version), each.family, each.information, day, *scores, f"{now}{each.promoted or ''}", style=style)
+        rows.append([str(each.version), each.family, each.information, day, *scores, f"{now}{each.promoted or ''}"])
+    headings = ["version", "family", "knows", "trained\nas of", "pinball,\nMWh", "MAPE,\n%", "in 80 %\nband", "champion"]
+    table = _narrow(headings, rows, left=("family", "knows", "trained\nas of", "champion"))
+    table.title, table.caption = f"{series.name}: model versions", "scores on the validation windows of each retrain"
+    for row, each in zip(table.rows, versions, strict=True):
+        row.style = "bold" if each.version == champion else ""
     return table
 
 
@@ -206,17 +203,32 @@ def evidence_table(evidence: Evidence) -> Table:
 
 def tutorial_table(parts: Sequence[Reproduced]) -> Table:
     """The parts of the tutorial: what it published, what came out here, and how that does on the steps after the window."""
-    table = Table(
-        title="torch tutorial: mean squared error of standardised demand",
-        caption="its task: train / validation; true task: the steps after the window, validation",
-        title_justify="left",
-        caption_justify="left",
-    )
-    for heading in ("part", "family", "epochs", "its task", "published", "here", "true task", "weekly naive"):
-        table.add_column(heading, justify="left" if heading in ("family", "its task") else "right")
-    for each in parts:
-        published = f"{each.published_train:.5f} / {each.published_validation:.5f}"
-        here = f"{each.train:.5f} / {each.validation:.5f}"
-        numbers = (f"{each.true:.3f}", f"{each.naive:.3f}")
-        table.add_row(str(each.part), each.family, str(each.epochs), each.task, published, here, *numbers)
+    rows = [
+        [
+            str(each.part),
+            each.family,
+            str(each.epochs),
+            each.task,
+            f"{each.published_train:.5f} / {each.published_validation:.5f}",
+            f"{each.train:.5f} / {each.validation:.5f}",
+            f"{each.true:.3f}",
+            f"{each.naive:.3f}",
+        ]
+        for each in parts
+    ]
+    headings = ["part", "family", "epochs", "its task", "published", "here", "true task", "weekly naive"]
+    table = _narrow(headings, rows, left=("family", "its task"))
+    table.title = "torch tutorial: mean squared error of standardised demand"
+    table.caption = "its task: train / validation; true task: the steps after the window, validation"
+    return table
+
+
+def _narrow(headings: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[str] = ("",)) -> Table:
+    """A table for narrow terminals: one space between columns, and no number is ever cut."""
+    table = Table(box=box.SIMPLE_HEAD, padding=0, show_edge=False, title_justify="left", caption_justify="left")
+    for number, heading in enumerate(headings):
+        width = max((len(word) for row in rows for word in row[number].split()), default=0)
+        table.add_column(heading, justify="left" if heading in left else "right", min_width=width, overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
     return table
