@@ -6,30 +6,23 @@ was stopped goes on where it was.
 
 import hashlib
 import json
-import os
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from datetime import date
-from multiprocessing import get_context, parent_process
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from forecasting import calendar
-from forecasting.domain import DAILY, INTERVAL, LEVELS, Information, Resolution
-from forecasting.errors import HistoryError, SettingsError, TrainingError
-from forecasting.history import History, clock_temperature
-from forecasting.models import MODELS, build
-from forecasting.models.base import Epoch, Forecast
-from forecasting.predicting import FittedModel, column
+from forecasting.backtest_blocks import Block, Work, code_digest, finished, read_block
+from forecasting.domain import DAILY, INTERVAL, Information, Resolution
+from forecasting.errors import HistoryError, SettingsError
+from forecasting.history import History
+from forecasting.models import MODELS
+from forecasting.models.base import Forecast
 from forecasting.settings import ModelSettings, TrainingSettings
-from forecasting.training import repeatable
-from forecasting.windows import Layout, whole_origins
+from forecasting.windows import Layout
 
 NAIVE = "weekly_naive"
 HORIZON_DAYS = 14
@@ -62,19 +55,6 @@ class Plan:
         per_day = 1 if self.resolution == DAILY else history.slots
         days = HORIZON_DAYS if self.resolution == DAILY else HORIZON_DAYS + 1
         return Layout(self.resolution, per_day, model.past_days * per_day, days * per_day, self.information, model.temperature)
-
-
-@dataclass(frozen=True)
-class Block:
-    """Origins (positions of first target days) that share a fit on the days `begin` to `until` (exclusive)."""
-
-    origins: tuple[int, ...]
-    begin: int
-    until: int
-
-
-Work = tuple[Path, str, Mapping[str, Any], Block]
-"""A block to run with a family and its options, and where its forecasts go."""
 
 
 @dataclass(frozen=True)
@@ -170,172 +150,15 @@ def run(
                 waiting.append((files[family, number], family, options, block))
     done = len(files) - len(waiting)
     progress("backtest", done, len(files))
-    for _ in _finished(waiting, layout, history, training, workers):
+    for _ in finished(waiting, layout, history, training, workers):
         done += 1
         progress("backtest", done, len(files))
     origins = np.concatenate([block.origins for block in todo])
     found = {
-        family: _joined([_read(files[family, number]) for number in range(len(todo))], plan, history, origins)
+        family: _joined([read_block(files[family, number]) for number in range(len(todo))], plan, history, origins)
         for family in (plan.family, NAIVE)
     }
     return Backtest(plan, history, origins, _actual(plan, history, origins), found[plan.family], found[NAIVE])
-
-
-def _finished(
-    waiting: Sequence[Work], layout: Layout, history: History, training: TrainingSettings, workers: int
-) -> Iterator[None]:
-    """Run blocks, several at once where there is more than one worker; yields after each."""
-    count = min(workers, len(waiting))
-    if count <= 1:
-        for path, family, options, block in waiting:
-            run_block(path, family, options, layout, history, block, training)
-            yield
-        return
-    environment = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-    os.environ.update(dict.fromkeys(environment, "1"))  # the workers inherit it: one thread each
-    try:
-        with ProcessPoolExecutor(count, get_context("spawn"), initializer=_end_with_parent) as pool:
-            jobs = [
-                pool.submit(run_block, path, family, options, layout, history, block, training)
-                for path, family, options, block in waiting
-            ]
-            try:
-                for job in as_completed(jobs):
-                    job.result()
-                    yield
-            except BrokenProcessPool:
-                raise TrainingError(
-                    f"one of {count} processes was killed, as happens where memory runs out",
-                    "run the same command again, with fewer --workers; finished blocks are kept",
-                ) from None
-            finally:
-                pool.shutdown(cancel_futures=True)
-    finally:
-        for name, value in environment.items():
-            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
-
-
-def _end_with_parent() -> None:
-    """Let a worker end when the process that started it is killed: its pool would wait for work for ever."""
-    parent = parent_process()
-    assert parent is not None
-
-    def wait() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
-
-
-def run_block(
-    path: Path,
-    family: str,
-    options: Mapping[str, Any],
-    layout: Layout,
-    history: History,
-    block: Block,
-    training: TrainingSettings,
-) -> None:
-    """Fit, forecast from the origins of a block, and leave the forecasts in a file that is whole or not there.
-
-    A family whose bands need it is calibrated as in production: fitted without the newest `validation_days`, its bands are made as
-    wide as its errors of those days were. The others are fitted on every day. One that reads weather forecasts is calibrated where
-    they were kept; where none was, its bands stay as they are.
-
-    Raises:
-        TrainingError: its forecasts are not finite.
-    """
-    known = history.since(block.begin)
-    until, origins = block.until - block.begin, np.array(block.origins) - block.begin
-    calibrates = MODELS[family].made_by.calibrates_itself or MODELS[family].baseline
-    fitted_until = until if calibrates else until - training.validation_days
-    with repeatable(training.seed):
-        past = known.before(until)
-        forecaster = build(family, layout, **options)
-        forecaster.learn(past, fitted_until, training, _untold)
-        model = FittedModel.raw(family, forecaster)
-        if not calibrates:
-            held_out = whole_origins(past, fitted_until, layout.horizon_days)
-            if layout.information is Information.F and layout.future_temperature:
-                held_out = held_out[np.isin(held_out, list(past.outlooks_c))]
-            model = model.calibrated(past, held_out) if len(held_out) else model
-        forecast = model.forecast(known, origins)
-    if not (np.isfinite(forecast.mean).all() and np.isfinite(forecast.quantiles).all()):
-        raise TrainingError(
-            f"{family}, fitted on the days before {history.days[block.until]:%F}, forecasts numbers that are not finite",
-            "lower learning_rate in [training]",
-        )
-    arrays = {"mean": forecast.mean, "quantiles": forecast.quantiles}
-    if forecast.peak is not None:
-        arrays["peak"] = forecast.peak
-    unfinished = path.with_suffix(f".{os.getpid()}.tmp")
-    with unfinished.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
-    unfinished.replace(path)
-
-
-def code_digest() -> str:
-    """SHA-256 of this package's code: other code may forecast otherwise."""
-    root = Path(__file__).parent
-    digest = hashlib.sha256()
-    for file in sorted(root.rglob("*.py")):
-        digest.update(f"{file.relative_to(root)}".encode() + file.read_bytes())
-    return digest.hexdigest()
-
-
-def frame(backtest: Backtest) -> pd.DataFrame:
-    """The forecasts as a table of origins and targets, as the scoring protocol reads it.
-
-    Returns:
-        origin and target: the last observed local date and the forecast one; or the starts of the last observed interval and of the
-        forecast one (UTC). mean and a column for each of LEVELS: GWh a day, or MWh an interval.
-    """
-    history, origins = backtest.history, backtest.origins
-    steps = backtest.actual.shape[1]
-    if backtest.plan.resolution == DAILY:
-        origin = history.days[origins - 1].repeat(steps).strftime("%Y-%m-%d")
-        target = history.days_and_after(HORIZON_DAYS)[(origins[:, None] + np.arange(steps)).ravel()].strftime("%Y-%m-%d")
-        unit = 1000.0
-    else:
-        starts = pd.DatetimeIndex([history.start_of(int(at)) for at in origins])
-        interval = history.series.interval
-        origin = (starts - interval).repeat(steps).strftime("%Y-%m-%dT%H:%M:%SZ")
-        target = pd.DatetimeIndex(
-            np.concatenate([pd.date_range(start, periods=steps, freq=interval) for start in starts]), tz="UTC"
-        ).strftime("%Y-%m-%dT%H:%M:%SZ")
-        unit = 1.0
-    values = {"mean": backtest.model.mean.ravel()}
-    values |= {column(level): backtest.model.quantiles[..., i].ravel() for i, level in enumerate(LEVELS)}
-    return pd.DataFrame({"origin": origin, "target": target, **{name: each / unit for name, each in values.items()}})
-
-
-def outlooks(path: Path, history: History) -> History:
-    """The history with weather forecasts from a file: columns issued_at and valid_time (UTC), temperature_c.
-
-    The day after a forecast's last one repeats it: two weeks of intervals reach an hour into a fifteenth day where clocks go
-    forward.
-
-    Raises:
-        SettingsError: the file cannot be read as that.
-    """
-    try:
-        table = pd.read_csv(path, usecols=["issued_at", "valid_time", "temperature_c"], parse_dates=["issued_at", "valid_time"])
-        issued = pd.DatetimeIndex(table["issued_at"]).tz_convert(history.series.time_zone)
-    except (OSError, ValueError, TypeError) as error:
-        told = str(error).splitlines()[0]
-        raise SettingsError(f"--weather {path}: {told}", "it needs issued_at, valid_time (UTC) and temperature_c") from None
-    found = {}
-    for moment, rows in table.groupby(issued):
-        day = pd.Timestamp(moment).tz_localize(None)
-        if day != day.normalize():
-            raise SettingsError(f"--weather {path}: {moment} is no local midnight", "give one forecast for each origin")
-        position = (day - history.days[0]).days
-        coming = pd.date_range(day, periods=HORIZON_DAYS + 1, freq="D")
-        readings = pd.DataFrame({"interval_start": rows["valid_time"], "value": rows["temperature_c"]})
-        celsius = clock_temperature(readings, history.series, coming)
-        celsius[-1] = np.where(np.isnan(celsius[-1]), celsius[-2], celsius[-1])
-        found[position] = celsius
-    return replace(history, outlooks_c=found)
 
 
 def _require_outlooks(plan: Plan, history: History, todo: list[Block]) -> None:
@@ -380,12 +203,3 @@ def interval_places(history: History, origin: int, count: int) -> np.ndarray:
     day = np.asarray((shown - (history.days[0] + pd.Timedelta(days=origin))) // pd.Timedelta(days=1), dtype=np.int64)
     places: np.ndarray = day * history.slots + slots
     return places
-
-
-def _read(path: Path) -> Forecast:
-    with np.load(path, allow_pickle=False) as arrays:
-        return Forecast(arrays["mean"], arrays["quantiles"], arrays.get("peak"))
-
-
-def _untold(epoch: Epoch) -> None:
-    """Nobody looks at single losses here."""

@@ -4,23 +4,26 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from forecasting.backtest import Plan
-from forecasting.backtest_scores import Scores
 from forecasting.domain import DAILY, Series
 from forecasting.errors import StoreError
 from forecasting.jobs.doctor import Check
-from forecasting.jobs.promote import Evidence
 from forecasting.jobs.status import ALARM, LOOK, WELL, Status
-from forecasting.reproduce import Reproduced
 from forecasting.service import Service
 from forecasting.store.forecasts import ForecastRow
 from forecasting.store.versions import ListedVersion
+
+if TYPE_CHECKING:  # these import torch, which most commands do without
+    from forecasting.backtest import Plan
+    from forecasting.backtest_scores import Scores
+    from forecasting.jobs.promote import Evidence
+    from forecasting.reproduce import Reproduced
 
 
 def show_latest(console: Console, service: Service, series_id: str, as_of: datetime | None = None) -> None:
@@ -137,7 +140,7 @@ SCORE_COLUMNS = {
 }
 
 
-def show_scores(console: Console, scores: Scores, plan: Plan, series: Series) -> None:
+def show_scores(console: Console, scores: "Scores", plan: "Plan", series: Series) -> None:
     """Print how a backtest went."""
     warning = "SIMULATED, not real. " if series.simulated else ""
     title = f"{warning}{series.name}: {plan.family}, {plan.resolution}, information {plan.information}, {plan.first} to {plan.last}"
@@ -187,7 +190,7 @@ def versions_table(series: Series, versions: Sequence[ListedVersion], champion: 
     return table
 
 
-def evidence_table(evidence: Evidence) -> Table:
+def evidence_table(evidence: "Evidence") -> Table:
     """A version beside the champion, on the same recent windows."""
     own, other = evidence.scores
     table = Table(title=f"{evidence.version.model_name}: from the same {own.windows} recent origins", title_justify="left")
@@ -201,7 +204,7 @@ def evidence_table(evidence: Evidence) -> Table:
     return table
 
 
-def tutorial_table(parts: Sequence[Reproduced]) -> Table:
+def tutorial_table(parts: "Sequence[Reproduced]") -> Table:
     """The parts of the tutorial: what it published, what came out here, and how that does on the steps after the window."""
     rows = [
         [

@@ -71,8 +71,9 @@ def backtest(
 
     Stopped, the same command goes on where it was.
     """
-    from forecasting.backtest import Plan, frame, outlooks
+    from forecasting.backtest import Plan
     from forecasting.backtest import run as run_plan
+    from forecasting.backtest_files import frame, outlooks
     from forecasting.backtest_scores import scores
     from forecasting.jobs.feed_history import history_of_feed
     from forecasting.report import show_scores

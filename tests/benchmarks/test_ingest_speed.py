@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,19 +17,10 @@ import pytest
 
 from forecasting.domain import Series
 from forecasting.store import Store
+from tests.benchmarks.conftest import Print
 from tests.minutes import START, describe_minutes, write_minutes
 
 ROWS = int(os.environ.get("BENCHMARK_ROWS", "100000"))
-Print = Callable[[str], None]
-
-
-@pytest.fixture
-def tell(capsys: pytest.CaptureFixture[str]) -> Print:
-    def tell(line: str) -> None:
-        with capsys.disabled():
-            sys.stdout.write(f"\n  {line}")
-
-    return tell
 
 
 @pytest.fixture

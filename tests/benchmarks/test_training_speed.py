@@ -11,9 +11,7 @@ BENCHMARK_WINDOWS=2000 BENCHMARK_STEPS=336 BENCHMARK_EPOCHS=1 python -m pytest t
 
 import os
 import random
-import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -30,6 +28,7 @@ from forecasting.reproduce import NETWORK, SETTINGS
 from forecasting.training import repeatable, train
 from forecasting.windows import Layout, Scaler, Steps, Windows, windows_between
 from tests.benchmarks import tutorial
+from tests.benchmarks.conftest import Print
 from tests.conftest import VICTORIA
 from tests.unit.builders import clock_history_of, seasonal_slots
 
@@ -40,7 +39,6 @@ EPOCHS = float(os.environ.get("BENCHMARK_EPOCHS", "0.1"))
 DAYS = 366
 FOLLOWING = {"learning_rate_schedule": "one_cycle", "clip_norm": 1.0}
 """What lets the learning rate follow the batch."""
-Print = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -59,20 +57,11 @@ class Part:
 
 
 PARTS = (
-    Part("rnn_one_step", INTERVAL, 1, 30, 128, 1e-2, 0.0, 30, {}),
+    Part("rnn_one_step", INTERVAL, 1, 30, 128, 1e-2, 0.0, 45, {}),
     Part("rnn_mlp", INTERVAL, STEPS, 30, 256, 2e-2, 0.0, 60, {"mlp_hidden": tutorial.MLP_HIDDEN}),
     Part("seq2seq", INTERVAL, STEPS, 10, 128, 1e-2, 0.0, 10, {}),
     Part("seq2seq_attention", DAILY, 14, 100, 512, 2e-2, 1.0, 120, {"attention": "multiplicative"}),
 )
-
-
-@pytest.fixture
-def tell(capsys: pytest.CaptureFixture[str]) -> Print:
-    def tell(line: str) -> None:
-        with capsys.disabled():
-            sys.stdout.write(f"\n  {line}")
-
-    return tell
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 from forecasting import backtest
-from forecasting.backtest import HORIZON_DAYS, Backtest, Block, Plan, blocks, frame, outlooks, run
+from forecasting.backtest import HORIZON_DAYS, Backtest, Plan, blocks, run
+from forecasting.backtest_blocks import Block
+from forecasting.backtest_files import frame, outlooks
 from forecasting.backtest_scores import scores
 from forecasting.domain import DAILY, INTERVAL, Information, Resolution
 from forecasting.errors import HistoryError, SettingsError, TrainingError
