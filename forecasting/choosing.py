@@ -58,14 +58,14 @@ def elect(candidates: Mapping[str, Entrant], champion: Entrant | None, why_no_ch
     if champion is None:
         return Election(best, promoted=True, reason=f"promoted: {why_no_champion}; {_ranking(sound, ranked)}")
     own = next((name for name in ranked if sound[name].family == champion.family), None)
+    sure = ""
     if best != own:
         chance, gain = _chance_better(sound[best], champion), 1 - sound[best].loss / champion.loss
         if gain > TOLERANCE and chance >= CONFIDENCE:
             return Election(best, promoted=True, reason=f"promoted: {_against(best, sound[best], champion)}, {chance:.0%} sure")
+        sure = f"better in {chance:.0%} of the resampled weeks; {TOLERANCE:.0%} less and {CONFIDENCE:.0%} are needed"
     if own is None:
-        return Election(
-            best, promoted=False, reason=f"kept the champion: {_against(best, sound[best], champion)}, too little to change"
-        )
+        return Election(best, promoted=False, reason=f"kept the champion: {_against(best, sound[best], champion)}, {sure}")
     beaten = [name for name in ranked if sound[name].baseline and sound[name].loss < sound[own].loss and name != own]
     if beaten:
         return Election(

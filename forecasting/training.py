@@ -27,20 +27,29 @@ TRIM_THRESHOLD, MMAP_THRESHOLD, ALLOCATOR_DEFAULT = -1, -3, 128 * 1024
 
 
 @contextmanager
+def one_thread() -> Iterator[None]:
+    """Several threads only slow small models down, by a factor where the machine is busy; work in parallel belongs to processes."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@contextmanager
 def repeatable(seed: int) -> Iterator[None]:
-    """Same seed, same data, same bits: one thread (several only slow a small RNN down) and a generator of its own.
+    """Same seed, same data, same bits: one thread, and a generator of its own.
 
     Denormal numbers are taken for zero meanwhile, and freed memory is kept, which long sequences need for speed. Not to be nested.
     """
-    threads, flush = torch.get_num_threads(), torch.set_flush_denormal(True)
-    torch.set_num_threads(1)
+    flush = torch.set_flush_denormal(True)
     _keep_freed_memory(True)
     try:
-        with torch.random.fork_rng(devices=[]):
+        with one_thread(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             yield
     finally:
-        torch.set_num_threads(threads)
         if flush:
             torch.set_flush_denormal(False)
         _keep_freed_memory(False)

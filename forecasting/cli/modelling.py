@@ -20,6 +20,7 @@ from forecasting.jobs import Progress as Report
 from forecasting.settings import SeriesSettings, load_settings
 
 if TYPE_CHECKING:
+    from forecasting.history import History
     from forecasting.service import Service
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -30,7 +31,9 @@ def backtest(
     task: Annotated[Literal["daily", "halfhourly"], typer.Option("--task", help="GWh a day, or MWh an interval.")] = "daily",
     information: Annotated[
         Literal["U", "P", "F", "W"],
-        typer.Option("--information", help="Known of the weather: nothing, the past, forecasts too, or what came (a bound)."),
+        typer.Option(
+            "--information", help="Known of the weather when forecasting: nothing, the past, forecasts too, or what came (a bound)."
+        ),
     ] = "P",
     model: Annotated[str, typer.Option("--model", help="The model family.")] = "weather_paths",
     source: SourceOption = None,
@@ -94,11 +97,12 @@ def backtest(
         history = history_of_feed(settings, chosen[0], datetime.now(UTC), report)
         if weather is not None:
             history = outlooks(weather, history)
+        knows = told_of_weather(history, Information(information))
         end = _day("--to", last) or history.days[-1].date()
         plan = Plan(
             model,
             DAILY if task == "daily" else INTERVAL,
-            Information(information),
+            knows,
             _day("--from", first) or end - timedelta(days=364),
             end,
             every or (1 if task == "daily" else 7),
@@ -133,6 +137,21 @@ def backtest(
     err.print(f"{len(found.origins)} origins, {found.actual.size:,} forecasts: {out_file}", highlight=False, soft_wrap=True)
 
 
+def told_of_weather(history: "History", information: Information) -> Information:
+    """What can be known of the weather of a history: nothing, where it has no temperature.
+
+    Raises:
+        SettingsError: the weather itself, or forecasts of it, were asked for.
+    """
+    if history.temperature_c is not None or information == Information.U:
+        return information
+    problem = f"{history.series.series_id} has no temperature"
+    if information != Information.P:
+        raise SettingsError(f"{problem}, which --information {information} needs", "give some beside the demand, or ask for U")
+    err.print(f"{problem}: --information U instead of P", highlight=False)
+    return Information.U
+
+
 def models(
     series: SeriesOption = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many of the newest.")] = 25,
@@ -144,7 +163,9 @@ def models(
 
     settings, now = load_settings(), datetime.now(UTC)
     with open_service(settings, now) as service:
-        for given in choose_series(settings, series_ids=series or (), stored=service.store.readings.stored_ids()):
+        stored = service.store.readings.stored_ids()
+        every = [given.id for given in settings.known_series if given.id in stored]
+        for given in choose_series(settings, series_ids=series or every, stored=stored):
             of = demand_series(given)
             champion = reigning(service, of, DAILY, now)
             listed = service.store.versions.listed(service.store.readings.key(of), now, limit)
@@ -166,8 +187,6 @@ def promote(
     def decide(service: "Service", given: SeriesSettings, moment: datetime, report: Report) -> None:
         found = evidence(service, given, version, moment, report)
         out.print(evidence_table(found))
-        if found.champion is not None and found.champion.version == version:
-            raise SettingsError(f"version {version} is champion already", "there is nothing to do")
         _confirm(f"make version {version} champion of {given.id}", yes)
         job(service, found.version, "by hand", moment, reason)
 
@@ -195,7 +214,11 @@ def rollback(
 
 
 def _confirm(what: str, yes: bool) -> None:
-    if not yes and not typer.confirm(f"{what}?"):
+    try:
+        agreed = yes or typer.confirm(f"{what}?")
+    except typer.Abort:
+        agreed = False
+    if not agreed:
         raise SettingsError(f"not done: {what}", "answer y, or give --yes")
 
 

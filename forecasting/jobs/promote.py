@@ -14,6 +14,7 @@ from forecasting.predicting import Score, score
 from forecasting.service import Service, demand_series
 from forecasting.settings import SeriesSettings
 from forecasting.store.versions import ModelVersion, PromotionKind
+from forecasting.training import one_thread
 from forecasting.windows import whole_origins
 
 logger = logging.getLogger(__name__)
@@ -28,11 +29,12 @@ class Evidence:
     scores: tuple[Score, Score | None]
 
 
+@one_thread()
 def evidence(service: Service, given: SeriesSettings, number: int, as_of: datetime, progress: Progress = silent) -> Evidence:
     """Weigh a version against the champion, both verified.
 
     Raises:
-        RegistryError: no such version of the series, or it was trained with knowledge later than `as_of`.
+        RegistryError: no such version of the series, or it was trained with knowledge later than `as_of`, or is champion.
         WeightsError: its files are not the ones that were registered.
     """
     series = demand_series(given)
@@ -44,8 +46,10 @@ def evidence(service: Service, given: SeriesSettings, number: int, as_of: dateti
         raise RegistryError(
             f"{name} version {number} was trained at {version.as_of:%F %H:%M}Z, after the as-of time", "leave --as-of out"
         )
-    history = known_history(service, given, as_of)
     champion = reigning(service, series, DAILY, as_of)
+    if champion is not None and champion.version == number:
+        raise RegistryError(f"{name} version {number} is champion already", "there is nothing to do")
+    history = known_history(service, given, as_of)
     progress("scoring", 0, 2)
     model = load(service, version)
     origins = whole_origins(history, len(history) - service.settings.training.validation_days, model.forecaster.layout.horizon_days)
@@ -71,7 +75,8 @@ def before(service: Service, given: SeriesSettings, as_of: datetime) -> ModelVer
     if found is None:
         who = "no champion" if champion is None else f"no champion before version {champion.version}"
         raise RegistryError(
-            f"series {series.series_id} has {who}", "promote a version by its number: fortnight promote --version N"
+            f"series {series.series_id} has {who}",
+            f"promote a version by its number: fortnight promote --series {series.series_id} --version N --reason TEXT",
         )
     return found
 

@@ -19,6 +19,7 @@ from forecasting.service import Service, demand_series
 from forecasting.settings import SeriesSettings
 from forecasting.store.forecasts import NewIssue
 from forecasting.store.versions import ModelVersion
+from forecasting.training import one_thread
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ class PublishReport:
         )
 
 
+@one_thread()
 def publish(service: Service, given: SeriesSettings, as_of: datetime, progress: Progress = silent) -> PublishReport:
     """Forecast with the champion and publish; the same inputs never make a second forecast.
 

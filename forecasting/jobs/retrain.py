@@ -25,7 +25,7 @@ from forecasting.predicting import FittedModel, Judged
 from forecasting.service import Service
 from forecasting.settings import SeriesSettings
 from forecasting.store.versions import ModelVersion
-from forecasting.training import repeatable
+from forecasting.training import one_thread, repeatable
 from forecasting.windows import Layout, require_trainable, whole_origins
 
 logger = logging.getLogger(__name__)
@@ -45,6 +45,7 @@ class RetrainReport:
         return f"{name} trained; {self.version.reason}" if self.trained else f"{name} had been trained before on the same readings"
 
 
+@one_thread()
 def retrain(service: Service, given: SeriesSettings, as_of: datetime, progress: Progress = silent) -> RetrainReport:
     """Train once for each history and set of options; asked again, finish what an interrupted run left undone.
 
@@ -76,7 +77,10 @@ def retrain(service: Service, given: SeriesSettings, as_of: datetime, progress: 
 
 
 def _judged_with_outlooks(history: History, layout: Layout, origins: np.ndarray) -> tuple[Layout, np.ndarray]:
-    """The origins from which models that may know weather forecasts can be judged; the past alone where too few are kept."""
+    """What may be known of the weather, and the origins to judge by: those with a weather forecast; the past alone where too few
+    are kept, and nothing where no temperature is."""
+    if history.temperature_c is None and not layout.temperature:
+        return replace(layout, information=Information.U), origins
     kept = np.array([origin for origin in origins.tolist() if origin in history.outlooks_c], dtype=int)
     if layout.information is not Information.F or len(kept) >= FEWEST_OUTLOOKS:
         return layout, kept if layout.information is Information.F else origins

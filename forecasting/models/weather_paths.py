@@ -81,23 +81,30 @@ class WeatherPaths(Forecaster):
     def learn(self, history: History, until: int, training: TrainingSettings, report: EpochReport) -> None:  # noqa: ARG002
         """Solve for everything at once: there are no epochs."""
         past, horizon = history.before(until), self.layout.horizon_days
-        demand = torch.from_numpy(past.demand_mwh)
+        all_temperature, all_measured = self._temperatures(past, learn=True)
+        anomalies = self._anomalies(past, all_temperature, all_measured)
+        recent = past.since(max(0, until - MOST_DAYS))
+        temperature, measured = all_temperature[-len(recent) :], all_measured[-len(recent) :]
+        demand = torch.from_numpy(recent.demand_mwh)
         level = LogLevel.fit(demand)
-        self.facts = torch.tensor(
-            [level.mean_mwh, float(level.logarithmic), _ordinal(past.days[0]), len(past), 0.0], dtype=torch.float64
-        )
-        temperature, measured = self._temperatures(past, learn=True)
+        known = [
+            level.mean_mwh,
+            float(level.logarithmic),
+            _ordinal(recent.days[0]),
+            len(recent),
+            float(anomalies[all_measured].std()),
+        ]
+        self.facts = torch.tensor(known, dtype=torch.float64)
         terms = degree_terms(temperature[None])[0]  # [days, slots, TERMS]
-        flags, shrinkage = self._calendar(past, 0)
+        flags, shrinkage = self._calendar(recent, 0)
         penalty = torch.cat([shrinkage, torch.full((TERMS,), THERMAL_SHRINKAGE, dtype=torch.float64)])
-        use = torch.from_numpy(~past.filled) & measured
-        use[: max(0, len(use) - MOST_DAYS)] = False
-        traits = self._traits(temperature[None], past, 0)[0]
+        use = torch.from_numpy(~recent.filled) & measured
+        traits = self._traits(temperature[None], recent, 0)[0]
         alike = likeness(traits, traits)
         fit = fit_demand(flags, terms, penalty, alike, level.forward(demand), use)
         self.coefficients, self.weights, self.traits = fit.coefficients, fit.weights[use], traits[use]
         effect = torch.einsum("dst,st->ds", terms, fit.coefficients[:, -TERMS:]) + alike @ fit.weights
-        season = torch.from_numpy(np.asarray(past.days.day_of_year))
+        season = torch.from_numpy(np.asarray(recent.days.day_of_year))
         self.thermal_season = seasonal_fit(effect, season)
         residuals = fit.residuals
         if self.layout.information is Information.U:
@@ -105,8 +112,6 @@ class WeatherPaths(Forecaster):
         self.carry, errors = fit_carry(residual_states(residuals), residuals, horizon)
         whole = torch.isfinite(errors).all(dim=(1, 2))
         self.residuals, self.errors, self.error_season = residuals.float(), errors[whole].float(), season[whole]
-        anomalies = self._anomalies(past, temperature, measured)
-        self.facts[4] = anomalies[measured].std()
         self.drift = Analogs(anomalies, np.asarray(past.days.day_of_year), horizon).drift(until)
         self.settle()
 

@@ -13,6 +13,7 @@ from forecasting.backtest import HORIZON_DAYS, Backtest, Plan, blocks, run
 from forecasting.backtest_blocks import Block
 from forecasting.backtest_files import frame, outlooks
 from forecasting.backtest_scores import scores
+from forecasting.cli.modelling import told_of_weather
 from forecasting.domain import DAILY, INTERVAL, Information, Resolution
 from forecasting.errors import HistoryError, SettingsError, TrainingError
 from forecasting.history import History
@@ -230,3 +231,15 @@ def test_intervals_are_scaled_in_utc_order(tmp_path: Path) -> None:
     told = scores(found).overall
     assert told["mase"] == pytest.approx(error / np.abs(energy[168:] - energy[:-168]).mean(), rel=1e-12)
     assert told["mse"] == pytest.approx(((found.model.mean - found.actual) ** 2).mean() / energy.var(ddof=1), rel=1e-12)
+
+
+@pytest.mark.parametrize("asked", Information)
+def test_without_temperature_nothing_is_known_of_the_weather(asked: Information, capsys: pytest.CaptureFixture[str]) -> None:
+    bare = replace(history(), temperature_c=None)
+    assert told_of_weather(history(), asked) == asked
+    if asked in (Information.F, Information.W):
+        with pytest.raises(SettingsError, match=f"test has no temperature, which --information {asked} needs"):
+            told_of_weather(bare, asked)
+        return
+    assert told_of_weather(bare, asked) == Information.U
+    assert ("--information U instead of P" in capsys.readouterr().err) == (asked == Information.P)

@@ -41,7 +41,7 @@ def test_another_family_must_be_clearly_better() -> None:
     assert close.promoted
     alone = elect(entrants(entrant("other", 1985), NAIVE), champion)
     assert not alone.promoted
-    assert "too little to change" in alone.reason
+    assert "of the resampled weeks; 1% less and 90% are needed" in alone.reason
 
 
 def test_another_family_must_be_better_in_most_of_the_weeks() -> None:

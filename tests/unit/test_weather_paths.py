@@ -11,6 +11,7 @@ import torch
 from forecasting.domain import DAILY, INTERVAL, LEVELS
 from forecasting.errors import HistoryError
 from forecasting.history import History
+from forecasting.models import weather_paths as flagship
 from forecasting.models.analogs import LAG_DAYS, SEASON_DAYS, Analogs
 from forecasting.models.base import MIDDLE
 from forecasting.models.weather_ahead import OUTLOOK_DAYS, OUTLOOK_ERROR_C, WARM_STRETCH, came, outlook_error, weather_paths
@@ -108,6 +109,20 @@ def test_without_temperatures_it_is_a_calendar_model() -> None:
     forecast = model.forecast(history, np.array([280]))
     actual = history.energy_mwh[280:294]
     assert (np.abs(forecast.quantiles[0, :, MIDDLE] / actual - 1) < 0.1).all()
+
+
+def test_demand_is_learnt_from_the_newest_years_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A series of decades must neither take the memory of decades squared, nor forecast from what is long past."""
+    monkeypatch.setattr(flagship, "MOST_DAYS", 200)
+    history, models = cooled(), []
+    other = replace(history, demand_mwh=np.where(np.arange(DAYS)[:, None] < UNTIL - 200, 1.0, history.demand_mwh))
+    for seen in (history, other):
+        model = WeatherPaths(make_layout(DAILY, "P", slots=SLOTS), paths=50, seed=0)
+        model.learn(seen, UNTIL, TrainingSettings(), untold)
+        models.append(model)
+    assert len(models[0].traits) == len(models[0].weights) == 200
+    found = [model.forecast(history, np.array([UNTIL])).quantiles for model in models]
+    np.testing.assert_array_equal(found[0], found[1])
 
 
 def test_what_came_must_have_come() -> None:
