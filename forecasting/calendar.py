@@ -128,6 +128,17 @@ def named_holidays(region: str) -> tuple[str, ...]:
     return tuple(sorted(name for name, years in found.items() if years >= len(NAMED_YEARS) // 3 and not name.endswith(")")))
 
 
+def free_days(days: pd.DatetimeIndex, region: str) -> np.ndarray:
+    """1 on weekends and public holidays, else 0: float64 [days].
+
+    Raises:
+        SettingsError: no such region.
+    """
+    closed = public_holidays(region, tuple(range(days[0].year, days[-1].year + 1)))
+    free: np.ndarray = np.maximum(_flag(days, closed), np.asarray(days.day_of_week) >= 5)
+    return free
+
+
 class DemandFeatures(NamedTuple):
     """values: float64 [days, F]; shrinkage: how hard a regression should shrink each [F], 1 for an ordinary flag; seasonal: which
     are waves of the year [F]."""
@@ -153,7 +164,7 @@ def demand_features(days: pd.DatetimeIndex, zone: ZoneInfo, region: str) -> Dema
     weekday = np.asarray(days.day_of_week)
     before, after = (_flag(days + pd.Timedelta(days=shift), closed) * open_ for shift in (1, -1))
     bridge = (((weekday == 0) & (before > 0)) | ((weekday == 4) & (after > 0))) * open_
-    free = ((weekday >= 5) | (holiday > 0)).astype(float)
+    free = free_days(days, region)
     number = np.asarray(days.month * 100 + days.day)
     shut = [((number >= first) & (number <= last)) * open_ for first, last in YEAR_END_WEEKS]
     angle = 2 * np.pi * (np.asarray(days.day_of_year) - 1) / 365.25

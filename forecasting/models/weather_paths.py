@@ -202,8 +202,7 @@ class WeatherPaths(Forecaster):
     def _traits(self, temperature_c: Tensor, history: History, first: int) -> Tensor:
         """What days from position `first` on are compared by [paths, days, WIDTH]; the days before the first are like it."""
         days = _days_from(history, first, temperature_c.shape[1])
-        closed = calendar.public_holidays(history.series.region, tuple(range(days[0].year, days[-1].year + 1)))
-        free = np.array([day.day_of_week >= 5 or day.date() in closed for day in days], dtype=float)
+        free = calendar.free_days(days, history.series.region)
         before = temperature_c[:, :1].expand(-1, LOOK_BACK_DAYS, -1)
         return day_traits(
             torch.cat([before, temperature_c], dim=1), torch.from_numpy(np.asarray(days.day_of_year)), torch.from_numpy(free)

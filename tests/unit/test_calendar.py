@@ -219,3 +219,8 @@ def test_summer_time_is_among_the_demand_features() -> None:
 def test_demand_features_of_an_unknown_region_are_refused() -> None:
     with pytest.raises(SettingsError, match="'XX'"):
         calendar.demand_features(pd.DatetimeIndex(["2014-01-01"]), ZoneInfo("UTC"), "XX")
+
+
+def test_weekends_and_public_holidays_are_free() -> None:
+    days = pd.date_range("2013-12-30", "2014-01-05")  # Monday to Sunday; New Year is the Wednesday
+    assert calendar.free_days(days, "AU-VIC").tolist() == [0, 0, 1, 0, 0, 1, 1]
