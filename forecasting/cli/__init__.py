@@ -2,7 +2,7 @@
 
 import typer
 
-from forecasting.cli import jobs, looking, modelling, reproducing, servers
+from forecasting.cli import jobs, keeping, looking, modelling, reproducing, servers
 from forecasting.cli.running import guarded
 
 app = typer.Typer(
@@ -15,7 +15,7 @@ PANELS = {
     "Jobs": (jobs.daily, jobs.ingest, jobs.backfill, jobs.retrain, jobs.publish, jobs.watch),
     "Modelling": (modelling.models, modelling.promote, modelling.rollback, modelling.backtest, reproducing.reproduce),
     "Looking": (looking.show, looking.status, looking.doctor),
-    "Servers": (servers.migrate, servers.mlflow, servers.prefect, servers.stop),
+    "Servers": (servers.migrate, keeping.access, keeping.keep, keeping.compact, servers.mlflow, servers.prefect, servers.stop),
 }
 for panel, commands in PANELS.items():
     for command in commands:

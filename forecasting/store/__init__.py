@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager
 from types import TracebackType
 
+from forecasting.store.access import Access
 from forecasting.store.alerts import Alerts
 from forecasting.store.backfills import Backfills
 from forecasting.store.database import connect
@@ -10,6 +11,7 @@ from forecasting.store.forecasts import Forecasts
 from forecasting.store.ingests import Ingests
 from forecasting.store.locks import series_lock
 from forecasting.store.readings import Readings
+from forecasting.store.retention import Retention
 from forecasting.store.schema import migrate
 from forecasting.store.versions import Versions
 
@@ -36,6 +38,8 @@ class Store:
         self.versions = Versions(self.connection)
         self.forecasts = Forecasts(self.connection)
         self.alerts = Alerts(self.connection)
+        self.access = Access(self.connection)
+        self.retention = Retention(self.connection)
 
     def hold(self, series_id: str) -> AbstractContextManager[None]:
         """Hold a series for the length of a block; see `series_lock`."""
