@@ -18,7 +18,7 @@ def access(
     role: Annotated[
         Literal["reader", "writer"], typer.Option(help="reader: what is published, nothing else. writer: run the service.")
     ] = "reader",
-    revoke: Annotated[bool, typer.Option("--revoke", help="End its sessions and drop it.")] = False,  # noqa: FBT002
+    revoke: Annotated[bool, typer.Option("--revoke", help="End its sessions and drop it.")] = False,
 ) -> None:
     """Make or change a login. Its password comes from FORTNIGHT_NEW_PASSWORD, or is asked for twice; the server gets its hash only."""
     from forecasting.service import open_service
@@ -50,7 +50,7 @@ def compact(
         str, typer.Option(help="Only months wholly before this: a date (its midnight UTC) or a time with an offset.")
     ],
     leads: Annotated[str, typer.Option(help="Leads that every issue keeps.")] = "1,2,7,14",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be dropped.")] = False,  # noqa: FBT002
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be dropped.")] = False,
 ) -> None:
     """Drop most leads and all paths of old forecasts. The newest, the present champion's, those that alerts name and those kept stay."""
     from zoneinfo import ZoneInfo

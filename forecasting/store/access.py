@@ -112,7 +112,7 @@ class Access:
         login = sql.Identifier(name)
 
         def do(command: str, *parts: sql.Composable) -> None:
-            self.connection.execute(sql.SQL(command).format(*parts))  # type: ignore[arg-type]
+            self.connection.execute(sql.SQL(command).format(*parts))
 
         do("CREATE ROLE {}" if is_new else "ALTER ROLE {} RESET ALL", login)
         do("ALTER ROLE {} LOGIN CONNECTION LIMIT {} PASSWORD {}", login, sql.Literal(CONNECTIONS[role]), sql.Literal(hashed))

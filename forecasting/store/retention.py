@@ -67,18 +67,19 @@ class Retention:
         months = self.connection.execute(statement("months_before"), {"before": before}).fetchall()
         for month, name in months:
             assert isinstance(month, date)
-            yield self._compact(month, sql.Identifier("fortnight", str(name)), leads, dry_run=dry_run)
+            try:
+                yield self._compact(month, sql.Identifier("fortnight", str(name)), leads, dry_run=dry_run)
+            except psycopg.errors.InsufficientPrivilege:
+                raise StoreError(
+                    f"login {self.connection.info.user} may not drop forecasts",
+                    "compact as a member of fortnight_owner, such as the login that migrated the database",
+                ) from None
 
     def _compact(self, month: date, part: sql.Identifier, leads: Sequence[int], *, dry_run: bool) -> CompactedMonth:
         rows, size = self._rows(part), self._bytes(part)
-        parameters = {"month": month, "leads": list(leads), "dry_run": dry_run}
-        try:
-            dropped = self.connection.execute(statement("compact"), parameters).fetchone()
-        except psycopg.errors.InsufficientPrivilege:
-            raise StoreError(
-                f"login {self.connection.info.user} may not drop forecasts",
-                "compact as a member of fortnight_owner, such as the login that migrated the database",
-            ) from None
+        dropped = self.connection.execute(
+            statement("compact"), {"month": month, "leads": list(leads), "dry_run": dry_run}
+        ).fetchone()
         assert dropped is not None
         given_back = not dry_run and self._give_back(month, part)
         return CompactedMonth(
