@@ -4,6 +4,9 @@ DROP VIEW IF EXISTS published.forecast_latest;
 DROP VIEW published.corrections;
 DROP FUNCTION published.demand_as_of(timestamptz), published.weather_as_of(timestamptz), published.demand_forecast_as_of(timestamptz);
 CREATE INDEX series_companion ON fortnight.series (companion_of, quantity);
+CREATE INDEX forecast_issue_ready
+    ON fortnight.forecast_issue (series_key, resolution, origin DESC, readings_as_of DESC, issue_id DESC) INCLUDE (leads)
+    WHERE ready_at IS NOT NULL;
 CREATE INDEX alert_series ON fortnight.alert (series_key);
 
 -- ------------------------------------------------------------------------------------------------------------------- readings
@@ -159,9 +162,10 @@ END;
 
 -- ------------------------------------------------------------------------------------------------------------------- how good
 -- One day after the other, each with the forecasts that meant it: energies of a day are summed once for all leads. A target is a
--- local day, so its lead is known from the origin; that finds each row by its key. Only whole days count.
+-- local day, so its lead is known from the origin; that finds each row by its key. Only whole days count. OFFSET 0 and LIMIT 1 keep the
+-- planner, which cannot know how many days there are, from reading all forecasts of all series instead.
 CREATE VIEW published.forecast_vs_actual_v1 AS
-SELECT s.series_id, i.resolution, i.issue_id, v.lead, i.origin, v.target_start, v.target_end, d.target_day, i.tier, m.model_name,
+SELECT s.series_id, i.resolution, i.issue_id, v.lead, i.origin, d.day_start AS target_start, d.day_end AS target_end, d.target_day, i.tier, m.model_name,
        m.version AS model_version, m.family, i.unit, v.mean, v.q01, v.q10, v.q50, v.q90, v.q99, a.actual_first, a.actual,
        v.q50 - a.actual AS error, abs(v.q50 - a.actual) AS absolute_error, v.mean - a.actual AS mean_error,
        (greatest(0.1 * (a.actual - v.q10), 0.9 * (v.q10 - a.actual)) + abs(a.actual - v.q50) / 2
@@ -209,29 +213,37 @@ LEFT JOIN LATERAL (
     GROUP BY b.day_start, b.day_end
     HAVING count(*) * s.interval_length = b.day_end - b.day_start
 ) AS n ON true
-JOIN fortnight.forecast_issue AS i
-  ON i.series_key = s.series_key AND i.resolution = 'daily' AND i.ready_at IS NOT NULL
- AND i.origin >= (d.target_day - 7 * w.weeks + 1)::timestamp AT TIME ZONE s.time_zone
- AND i.origin <= (d.target_day - 7 * w.weeks + 7)::timestamp AT TIME ZONE s.time_zone
-JOIN fortnight.forecast_value AS v
-  ON v.issue_id = i.issue_id AND v.origin = i.origin AND v.target_start = d.day_start
- AND v.lead = (d.target_day - (i.origin AT TIME ZONE s.time_zone)::date + 1)::smallint
+CROSS JOIN LATERAL (
+    SELECT f.issue_id, f.resolution, f.origin, f.tier, f.unit, f.readings_as_of, f.model_version_key
+    FROM fortnight.forecast_issue AS f
+    WHERE f.series_key = s.series_key AND f.resolution = 'daily' AND f.ready_at IS NOT NULL
+      AND f.origin >= (d.target_day - 7 * w.weeks + 1)::timestamp AT TIME ZONE s.time_zone
+      AND f.origin <= (d.target_day - 7 * w.weeks + 7)::timestamp AT TIME ZONE s.time_zone
+    OFFSET 0
+) AS i
+CROSS JOIN LATERAL (
+    SELECT x.lead, x.mean, x.q01, x.q10, x.q50, x.q90, x.q99
+    FROM fortnight.forecast_value AS x
+    WHERE x.issue_id = i.issue_id AND x.origin = i.origin AND x.target_start = d.day_start
+      AND x.lead = (d.target_day - (i.origin AT TIME ZONE s.time_zone)::date + 1)::smallint
+    LIMIT 1
+) AS v
 LEFT JOIN fortnight.model_version AS m USING (model_version_key)
 LEFT JOIN LATERAL (
     SELECT sum(r.value) AS operator_forecast
     FROM (
         SELECT FROM fortnight.reading AS e
-        WHERE e.series_key = c.series_key AND e.interval_start = v.target_start AND e.known_at <= i.readings_as_of
+        WHERE e.series_key = c.series_key AND e.interval_start = d.day_start AND e.known_at <= i.readings_as_of
         LIMIT 1  -- the operator looks a day or two ahead: one probe spares the search for the rest
     ) AS known
     CROSS JOIN LATERAL (
         SELECT DISTINCT ON (e.interval_start) e.value
         FROM fortnight.reading AS e
-        WHERE e.series_key = c.series_key AND e.interval_start >= v.target_start AND e.interval_start < v.target_end
+        WHERE e.series_key = c.series_key AND e.interval_start >= d.day_start AND e.interval_start < d.day_end
           AND e.known_at <= i.readings_as_of
         ORDER BY e.interval_start, e.known_at DESC, e.ingest_run_id DESC
     ) AS r
-    HAVING count(*) * c.interval_length = v.target_end - v.target_start
+    HAVING count(*) * c.interval_length = d.day_end - d.day_start
 ) AS o ON true;
 
 CREATE VIEW published.accuracy_v1 AS
