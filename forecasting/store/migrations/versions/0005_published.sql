@@ -112,13 +112,18 @@ FROM fortnight.series AS s
 JOIN fortnight.forecast_issue AS i ON i.series_key = s.series_key AND i.ready_at IS NOT NULL
 LEFT JOIN fortnight.model_version AS m USING (model_version_key);
 
+-- OFFSET 0: issue by issue, each from its own month. The planner believes that an issue is looked for in every month, and would rather
+-- read them all, by all processes at once.
+ALTER TABLE fortnight.forecast_issue SET (parallel_workers = 0);
 CREATE VIEW published.forecast_v1 AS
 SELECT s.series_id, i.resolution, v.target_start, v.target_end, v.lead, v.mean, v.q10, v.q50, v.q90, i.unit, i.issued_at, i.origin,
        m.model_name, m.version AS model_version, m.mlflow_run_id, i.readings_as_of, i.issue_id, i.tier, i.reason,
        v.q01, v.q05, v.q30, v.q70, v.q95, v.q99, i.ready_at, i.feed_at_fault, i.age_days, i.git_sha, i.weather_issued_at
 FROM fortnight.series AS s
 JOIN fortnight.forecast_issue AS i ON i.series_key = s.series_key AND i.ready_at IS NOT NULL
-JOIN fortnight.forecast_value AS v ON v.issue_id = i.issue_id AND v.origin = i.origin
+CROSS JOIN LATERAL (
+    SELECT * FROM fortnight.forecast_value AS x WHERE x.issue_id = i.issue_id AND x.origin = i.origin OFFSET 0
+) AS v
 LEFT JOIN fortnight.model_version AS m USING (model_version_key);
 
 CREATE VIEW published.forecast_latest_v1 AS
@@ -312,7 +317,9 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) AS newest
 JOIN fortnight.forecast_issue AS i ON i.series_key = s.series_key AND i.resolution = 'daily' AND i.ready_at IS NOT NULL
-JOIN fortnight.forecast_value AS v ON v.issue_id = i.issue_id AND v.origin = i.origin
+CROSS JOIN LATERAL (
+    SELECT * FROM fortnight.forecast_value AS x WHERE x.issue_id = i.issue_id AND x.origin = i.origin OFFSET 0
+) AS v
 WHERE v.peak_q50_mw IS NOT NULL;
 
 CREATE VIEW published.path_v1 AS
@@ -375,7 +382,9 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) AS newest
 JOIN fortnight.forecast_issue AS i ON i.series_key = s.series_key AND i.resolution = 'daily' AND i.ready_at IS NOT NULL
-JOIN fortnight.forecast_value AS v ON v.issue_id = i.issue_id AND v.origin = i.origin
+CROSS JOIN LATERAL (
+    SELECT * FROM fortnight.forecast_value AS x WHERE x.issue_id = i.issue_id AND x.origin = i.origin OFFSET 0
+) AS v
 CROSS JOIN LATERAL (SELECT extract(epoch FROM v.target_end - v.target_start)::float8 / 3600 AS hours) AS h;
 
 -- Both issues forecast the same target: what the new model says from the new inputs less what the old one says from them; what weather
@@ -395,9 +404,14 @@ CROSS JOIN LATERAL (
 ) AS newest
 JOIN fortnight.forecast_issue AS i ON i.series_key = s.series_key AND i.resolution = 'daily' AND i.ready_at IS NOT NULL
 JOIN fortnight.forecast_issue AS p ON p.issue_id = i.previous_issue_id AND p.ready_at IS NOT NULL
-JOIN fortnight.forecast_value AS v ON v.issue_id = i.issue_id AND v.origin = i.origin
-LEFT JOIN fortnight.forecast_value AS before
-  ON before.issue_id = p.issue_id AND before.origin = p.origin AND before.target_start = v.target_start
+CROSS JOIN LATERAL (
+    SELECT * FROM fortnight.forecast_value AS x WHERE x.issue_id = i.issue_id AND x.origin = i.origin OFFSET 0
+) AS v
+LEFT JOIN LATERAL (
+    SELECT * FROM fortnight.forecast_value AS x
+    WHERE x.issue_id = p.issue_id AND x.origin = p.origin AND x.target_start = v.target_start
+    LIMIT 1
+) AS before ON true
 CROSS JOIN LATERAL (SELECT extract(epoch FROM v.target_end - v.target_start)::float8 / 3600 AS hours) AS h
 CROSS JOIN LATERAL (
     SELECT CASE
