@@ -80,7 +80,7 @@ def _ensure_lock_table(connection: Connection) -> None:
     if row is None or not row[0]:
         try:
             connection.execute("CREATE TABLE public.schema_lock ()")
-        except (psycopg.errors.DuplicateTable, psycopg.errors.UniqueViolation):
+        except (psycopg.errors.DuplicateTable, psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
             return
 
 

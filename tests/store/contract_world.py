@@ -76,7 +76,7 @@ def build(store: Store, dsn: str) -> World:
     for number, day in enumerate(days):
         fallback = number == 5
         model = None if fallback else versions[number % 2 if number > 20 else 0]
-        frame = _issue(store, world, key, midnight(day), model, previous, random)
+        frame = publish_issue(store, world, key, midnight(day), model, previous, random)
         previous = int(frame["issue_id"].iloc[0])
         frames.append(frame)
     world.values = pd.concat(frames, ignore_index=True)
@@ -92,7 +92,7 @@ def _store_readings(store: Store, key: int, readings: pd.DataFrame) -> None:
             copy.write_row((key, row.interval_start, row.known_at, 1, row.value))
 
 
-def _issue(
+def publish_issue(
     store: Store, world: World, key: int, origin: datetime, model: int | None, previous: int | None, random: np.random.Generator
 ) -> pd.DataFrame:
     """Publish one issue with the statements of the service; its rows come back."""
