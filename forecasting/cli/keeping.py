@@ -20,10 +20,11 @@ def access(
     ] = "reader",
     revoke: Annotated[bool, typer.Option("--revoke", help="End its sessions and drop it.")] = False,
 ) -> None:
-    """Make or change a login. Its password comes from FORTNIGHT_NEW_PASSWORD, or is asked for twice; the server gets its hash only."""
+    """Make or change a login. Its password is in FORTNIGHT_NEW_PASSWORD or asked for twice; the server gets its hash only."""
     from forecasting.service import open_service
 
-    password = "" if revoke else os.environ.get(PASSWORD) or typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    given = os.environ.pop(PASSWORD, "")  # taken out, so that nothing started from here inherits it
+    password = "" if revoke else given or typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     with open_service(load_settings(), datetime.now(UTC)) as service:
         if revoke:
             gone = service.store.access.revoke(name)
@@ -52,7 +53,7 @@ def compact(
     leads: Annotated[str, typer.Option(help="Leads that every issue keeps.")] = "1,2,7,14",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be dropped.")] = False,
 ) -> None:
-    """Drop most leads and all paths of old forecasts. The newest, the present champion's, those that alerts name and those kept stay."""
+    """Drop most leads and all paths of old forecasts, but not of the newest, the present champion's, kept ones and alerts'."""
     from zoneinfo import ZoneInfo
 
     from forecasting.domain import parse_moment

@@ -23,7 +23,7 @@ LIMITS: dict[Role, dict[str, str]] = {
     },
     "writer": {"lock_timeout": "30s"},  # a run holds its series in an idle transaction, for as long as training takes
 }
-"""What a login starts with. Anybody may SET something else: rights keep a reader from writing, and `end_long_readers` from staying."""
+"""What a login starts with. Anybody may SET something else: rights keep readers from writing, `end_long_readers` from staying."""
 CONNECTIONS: dict[Role, int] = {"reader": 10, "writer": 50}
 
 
@@ -98,7 +98,8 @@ class Access:
         """Whether a login is a member of a group of ours; one that is not is left alone."""
         row = self.connection.execute(
             """
-            SELECT NOT rolsuper AND (pg_has_role(oid, 'fortnight_reader', 'MEMBER') OR pg_has_role(oid, 'fortnight_writer', 'MEMBER'))
+            SELECT NOT rolsuper
+                   AND (pg_has_role(oid, 'fortnight_reader', 'MEMBER') OR pg_has_role(oid, 'fortnight_writer', 'MEMBER'))
                    AND NOT pg_has_role(oid, 'fortnight_owner', 'MEMBER')
             FROM pg_roles WHERE rolname = %s
             """,

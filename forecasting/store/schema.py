@@ -74,8 +74,10 @@ def migrate(connection: Connection, dsn: str) -> None:
 
 
 def _ensure_lock_table(connection: Connection) -> None:
-    """A table that only those who migrate may lock; an advisory lock could be taken by any reader. Of several first runs at once one
-    makes it, and the others find it or are told that it has just come."""
+    """A table that only those who migrate may lock; an advisory lock could be taken by any reader.
+
+    Of several first runs at once one makes it, and the others find it or are told that it has just come.
+    """
     row = connection.execute("SELECT to_regclass('public.schema_lock') IS NOT NULL").fetchone()
     if row is None or not row[0]:
         try:

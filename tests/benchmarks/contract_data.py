@@ -14,18 +14,19 @@ INSERT INTO fortnight.series
 SELECT 'bench-' || n, 'Bench', 'AU-VIC', '{ZONE}', 'demand', 'MWh', '30 min', '0', 'csv', false
 FROM generate_series(1, {SERIES}) AS n;
 INSERT INTO fortnight.model_version
-    (series_key, resolution, retrain_key, as_of, model_name, version, family, mlflow_run_id, weights_sha256, card_sha256, history_sha256,
-     git_sha, reason)
-SELECT series_key, 'daily', 'key ' || series_key || ' ' || v, timestamptz '{FIRST_DAY}Z', 'fortnight-' || series_id || '-daily', v,
-       'weather_paths', 'run', repeat('a', 64), repeat('b', 64), 'c', 'd', 'because'
+    (series_key, resolution, retrain_key, as_of, model_name, version, family, mlflow_run_id, weights_sha256, card_sha256,
+     history_sha256, git_sha, reason)
+SELECT series_key, 'daily', 'key ' || series_key || ' ' || v, timestamptz '{FIRST_DAY}Z', 'fortnight-' || series_id || '-daily',
+       v, 'weather_paths', 'run', repeat('a', 64), repeat('b', 64), 'c', 'd', 'because'
 FROM fortnight.series CROSS JOIN generate_series(1, 3) AS v;
 INSERT INTO fortnight.forecast_issue
     (series_key, resolution, origin, readings_as_of, issued_at, model_version_key, history_sha256, unit, leads, inputs_start,
      inputs_sha256, plausible_min_mwh, plausible_max_mwh, ready_at)
-SELECT m.series_key, 'daily', d.origin, d.origin + interval '6 hours', d.origin + interval '6 hours', m.model_version_key, 'h', 'MWh',
-       {LEADS}, d.origin - interval '14 days', d.n || ' ' || m.series_key, 0, 1e6, d.origin + interval '6 hours'
+SELECT m.series_key, 'daily', d.origin, d.origin + interval '6 hours', d.origin + interval '6 hours', m.model_version_key, 'h',
+       'MWh', {LEADS}, d.origin - interval '14 days', d.n || ' ' || m.series_key, 0, 1e6, d.origin + interval '6 hours'
 FROM (
-    SELECT n, (timestamp '{FIRST_DAY}' + n * interval '1 day') AT TIME ZONE '{ZONE}' AS origin FROM generate_series(0, {ISSUES} - 1) AS n
+    SELECT n, (timestamp '{FIRST_DAY}' + n * interval '1 day') AT TIME ZONE '{ZONE}' AS origin
+    FROM generate_series(0, {ISSUES} - 1) AS n
 ) AS d
 JOIN fortnight.model_version AS m ON m.version = 1 + d.n * 3 / {ISSUES}
 ORDER BY d.n, m.series_key;
@@ -35,7 +36,8 @@ ANALYZE fortnight.forecast_issue, fortnight.series, fortnight.model_version;
 VALUES = f"""
 INSERT INTO fortnight.forecast_value
 SELECT i.issue_id, i.origin, l.lead, t.starts, t.ends, e.mean, e.mean * 0.85, e.mean * 0.9, e.mean * 0.93, e.mean * 0.97, e.mean,
-       e.mean * 1.03, e.mean * 1.07, e.mean * 1.1, e.mean * 1.15, e.mean / 20, e.mean / 18, e.mean / 16, t.starts + interval '18 hours',
+       e.mean * 1.03, e.mean * 1.07, e.mean * 1.1, e.mean * 1.15, e.mean / 20, e.mean / 18, e.mean / 16,
+       t.starts + interval '18 hours',
        e.mean * 0.9, e.mean * 0.02, e.mean * 0.05, e.mean * 0.99
 FROM fortnight.forecast_issue AS i
 CROSS JOIN generate_series(1, {LEADS}) AS l (lead)

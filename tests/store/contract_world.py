@@ -1,6 +1,7 @@
-"""A small world for the contract: two years of half-hours in Melbourne with corrections and a hole, forecasts around both changes of the
-clock, an operator's forecast, a fallback without a model; and the same as data frames."""
+"""A small world for the contract: two years of half-hours in Melbourne with corrections and a hole, forecasts around both changes of
+the clock, an operator's forecast, a fallback without a model; and the same as data frames."""
 
+import itertools
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -123,8 +124,7 @@ def publish_issue(
             for values in frame[list(VALUES)].itertuples(index=False):
                 copy.write_row(values)
         paths = [
-            random.gamma(4, 500, size=(20, int((end - start) / HALF_HOUR))).round(3)
-            for start, end in zip(ends, ends[1:], strict=False)
+            random.gamma(4, 500, size=(20, int((end - start) / HALF_HOUR))).round(3) for start, end in itertools.pairwise(ends)
         ]
         for lead, path in enumerate(paths, start=1):
             cursor.execute("INSERT INTO fortnight.forecast_path VALUES (%s, %s, %s::real[])", (number, lead, path.tolist()))
@@ -145,5 +145,4 @@ def ask(dsn: str, query: str, parameters: Any = None) -> pd.DataFrame:
     with psycopg.connect(dsn) as connection:
         cursor = connection.execute(query.encode(), parameters)
         assert cursor.description is not None
-        frame = pd.DataFrame(cursor.fetchall(), columns=[column.name for column in cursor.description])
-    return frame
+        return pd.DataFrame(cursor.fetchall(), columns=[column.name for column in cursor.description])

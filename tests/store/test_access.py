@@ -1,4 +1,4 @@
-"""What readers and writers may and may not do, over TCP with passwords, on the distribution's PostgreSQL and on the embedded one."""
+"""What readers and writers may and may not do, over TCP with passwords, on the distribution's PostgreSQL and the embedded one."""
 
 import multiprocessing
 import secrets
@@ -164,7 +164,10 @@ def test_a_grant_to_others_gives_nothing(reader: Connection, guarded: Guarded) -
 def test_a_reader_may_read_no_private_table_at_all(guarded: Guarded, reader: Connection) -> None:
     with connect(guarded.owner) as owner:
         tables = owner.execute(
-            "SELECT oid::regclass::text FROM pg_class WHERE relnamespace = 'fortnight'::regnamespace AND relkind IN ('r', 'p', 'v', 'S')"
+            """
+            SELECT oid::regclass::text FROM pg_class
+            WHERE relnamespace = 'fortnight'::regnamespace AND relkind IN ('r', 'p', 'v', 'S')
+            """
         ).fetchall()
         callable_ = owner.execute(
             """
@@ -347,14 +350,14 @@ def test_a_password_never_stands_in_the_servers_log(guarded: Guarded) -> None:
 @pytest.mark.parametrize("name", ["postgres", "migrator", "fortnight_owner", "pg_monitor", "Robert'); DROP", "", "x" * 64])
 def test_roles_of_others_are_left_alone(guarded: Guarded, name: str) -> None:
     with Store(guarded.owner) as store:
-        with pytest.raises(StoreError, match="cannot be named|is not fortnight's"):
+        with pytest.raises(StoreError, match=r"cannot be named|is not fortnight's"):
             store.access.grant(name, "reader", "x")
-        with pytest.raises(StoreError, match="is not fortnight's|there is no login"):
+        with pytest.raises(StoreError, match=r"is not fortnight's|there is no login"):
             store.access.revoke(name)
 
 
 def test_a_writer_cannot_make_logins(writer: Store) -> None:
-    with pytest.raises(StoreError, match="may not manage logins.*CREATEROLE"):
+    with pytest.raises(StoreError, match=r"may not manage logins.*CREATEROLE"):
         writer.access.grant("another", "reader", "x")
 
 

@@ -117,7 +117,9 @@ def test_every_stable_name_is_its_newest_version(store: Store) -> None:
 
 
 def test_there_are_only_views_and_functions_and_each_is_described(store: Store) -> None:
-    kinds = store.connection.execute("SELECT DISTINCT relkind FROM pg_class WHERE relnamespace = 'published'::regnamespace").fetchall()
+    kinds = store.connection.execute(
+        "SELECT DISTINCT relkind FROM pg_class WHERE relnamespace = 'published'::regnamespace"
+    ).fetchall()
     assert kinds == [("v",)] or kinds == [(b"v",)]
     undescribed = store.connection.execute(
         """
