@@ -12,6 +12,8 @@ from forecasting.errors import SettingsError
 LEVELS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.99)
 """The quantile levels that every model forecasts, in ascending order; the middle one is the median."""
 QUANTILES = (0.1, 0.5, 0.9)
+"""Those of them that the pinball loss is taken over."""
+PUBLISHED = (0.01, 0.05, 0.1, 0.3, 0.5, 0.7, 0.9, 0.95, 0.99)
 """Those of them that are published."""
 
 Resolution = Literal["daily", "interval"]

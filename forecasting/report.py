@@ -51,10 +51,13 @@ def forecast_table(latest: Sequence[ForecastRow], series: Series) -> Table:
     """`published.forecast_latest` of one series as a table, by local day."""
     first = latest[0]
     warning = "SIMULATED, not real. " if series.simulated else ""
+    who = "weekly naive"
+    if first.model_name is not None:
+        who = f"{first.model_name} version {first.model_version}, MLflow run {first.mlflow_run_id}"
     table = Table(
         title=f"{warning}{series.name}: published.forecast_latest, days of {series.time_zone}",
         caption=(
-            f"{first.model_name} version {first.model_version}, MLflow run {first.mlflow_run_id}, "
+            f"issue {first.issue_id}, tier {first.tier}{f' ({first.reason})' if first.reason else ''}; {who}, "
             f"readings as of {first.readings_as_of:%F %H:%M}Z, issued {first.issued_at:%F %H:%M}Z"
         ),
         title_justify="left",

@@ -158,6 +158,13 @@ class TrainingSettings(Section):
     validation_days: Annotated[int, Field(ge=14)] = 56
 
 
+class PublishSettings(Section):
+    """What is kept of what is published."""
+
+    keep_paths_of: Annotated[int, Field(ge=0)] = 1
+    """How many newest issues of a series keep their sample paths."""
+
+
 class DriftSettings(Section):
     """When a validation loss counts as drifted; see `forecasting.drift`."""
 
@@ -209,6 +216,7 @@ class Settings(BaseSettings):
     web: WebSettings = WebSettings()
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
+    publish: PublishSettings = PublishSettings()
     drift: DriftSettings = DriftSettings()
     alert_channels: tuple[str, ...] = ("log",)
 

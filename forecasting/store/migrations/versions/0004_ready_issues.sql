@@ -23,6 +23,7 @@ SET ready_at = issued_at,
 ALTER TABLE fortnight.forecast_issue
     ALTER COLUMN inputs_sha256 SET NOT NULL,
     ADD CONSTRAINT issue_once_for_its_inputs UNIQUE (series_key, resolution, inputs_sha256);
+CREATE INDEX forecast_issue_known ON fortnight.forecast_issue (series_key, resolution, readings_as_of DESC, issue_id DESC);
 
 -- By month of the origin. Nine quantiles; the power of the daily peak and when it comes; and what moved the forecast, in MWh of the
 -- target: the usual day of the reference weeks, what calendar and weather add to it (the rest is the level), and what the model of
@@ -276,7 +277,7 @@ CREATE TABLE fortnight.issue_hold (
 
 CREATE VIEW published.forecast_latest AS
 SELECT s.series_id, i.resolution, v.target_start, v.target_end, v.lead, v.mean, v.q10, v.q50, v.q90, i.unit, i.issued_at, i.origin,
-       m.model_name, m.version AS model_version, m.mlflow_run_id, i.readings_as_of
+       m.model_name, m.version AS model_version, m.mlflow_run_id, i.readings_as_of, i.issue_id, i.tier, i.reason
 FROM fortnight.series AS s
 CROSS JOIN (VALUES ('daily')) AS r (resolution)
 CROSS JOIN LATERAL (
