@@ -62,7 +62,7 @@ class Condition:
     @property
     def weather_faults(self) -> str:
         """What is wrong with the weather, in words; empty if nothing is."""
-        told = [f"temperatures of {len(self.no_temperature)} of the last days are missing"] if self.no_temperature else []
+        told = [f"temperatures of {len(self.no_temperature)} recent days are missing"] if self.no_temperature else []
         told += ["the weather forecast is missing"] if self.no_outlook else []
         return "; ".join(told)
 

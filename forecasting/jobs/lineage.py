@@ -102,9 +102,9 @@ def _difference(service: Service, issue: StoredIssue) -> str | None:
         return "the history differs: readings that were known then have been added or the series was described anew since"
     model = _model(service, issue, history)
     condition = Condition.of(history, model.forecaster.layout, age_days(history, issue.readings_as_of))
-    previous = _previous(service, issue, model)
-    again = make_issue(model, history, condition, issue.leads, previous).frame
     kept = service.store.forecasts.values(issue)
+    previous = None if kept["previous_model_mwh"].isna().all() else _previous(service, issue, model)
+    again = make_issue(model, history, condition, issue.leads, previous).frame
     return _first_difference(kept, again[again["lead"].isin(kept["lead"])])
 
 
