@@ -212,7 +212,7 @@ class ShiftSettings(Section):
     def can_be_met(self) -> "ShiftSettings":
         if not self.most_hours <= self.from_hour < self.to_hour <= 24 - self.most_hours:
             raise ValueError(
-                f"from_hour {self.from_hour} to to_hour {self.to_hour} needs most_hours {self.most_hours} on either side within a day"
+                f"hours {self.from_hour} to {self.to_hour} must leave most_hours {self.most_hours} of the day on either side"
             )
         if not self.reference_days[0] > self.reference_days[1] >= self.recent:
             raise ValueError(f"reference_days {self.reference_days} must end before the {self.recent} most recent days")

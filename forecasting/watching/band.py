@@ -49,33 +49,32 @@ class Band:
         return f"{told}, actual {self.bias:+.1%} from the median"
 
 
-def judge_bands(
-    actual: np.ndarray, lower: np.ndarray, median: np.ndarray, upper: np.ndarray, settings: BandSettings
-) -> list[Band]:
+def judge_bands(actual: np.ndarray, lower: np.ndarray, median: np.ndarray, upper: np.ndarray, settings: BandSettings) -> list[Band]:
     """Judge groups of leads over the newest `settings.days` target days; those before tell how alike days are.
 
     Args:
         actual, lower, median, upper: [target days, leads from 1 on] in one unit; rows in order of days, nan where there was no
             forecast. The band is from the 10 % to the 90 % quantile.
     """
+    every = np.stack([actual, lower, median, upper])[:, -settings.alike_days :]
     return [
-        _judged(first, last, *(each[-settings.alike_days :, first - 1 : last] for each in (actual, lower, median, upper)), settings)
+        _judged(first, last, every[..., first - 1 : last], settings)
         for first, last in settings.lead_groups
         if last <= actual.shape[1]
     ]
 
 
-def _judged(
-    first: int, last: int, actual: np.ndarray, lower: np.ndarray, median: np.ndarray, upper: np.ndarray, settings: BandSettings
-) -> Band:
+def _judged(first: int, last: int, every: np.ndarray, settings: BandSettings) -> Band:
+    """`every`: actual, lower, median and upper of one group of leads [4, days, leads]."""
+    actual, lower, median, upper = every
     whole = np.isfinite(actual + lower + median + upper).all(axis=1)
     if whole.sum() < settings.min_days or not whole[-settings.days :].sum() >= settings.days / 2:
         return Band(first, last, State.TOO_EARLY)
-    actual, lower, median, upper = (each[whole] for each in (actual, lower, median, upper))
+    actual, lower, median, upper = every[:, whole]
     gap = actual - median
     half = np.maximum(np.where(gap > 0, upper - median, median - lower), 1e-12)
     errors = np.clip(EDGE * gap / half, -TAME, TAME).mean(axis=1)
-    count = int(whole[-settings.days :].sum()) if len(whole) >= settings.days else len(errors)
+    count = int(whole[-settings.days :].sum())
     alike = _alike(errors)
     low, high = coverage_limits(count, round(alike, 1), settings.tail)
     newest = slice(len(errors) - count, None)
