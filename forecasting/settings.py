@@ -170,7 +170,7 @@ class ScanSettings(Section):
     """Fewer days than that prove nothing."""
     most_a_day: Annotated[float, Field(gt=0)] = 4.0
     """One day counts at most so many spreads."""
-    min_spread: Annotated[float, Field(gt=0)] = 0.05
+    min_spread: Annotated[float, Field(gt=0)] = 0.1
     """Smallest spread of logarithms that counts: below it, any wiggle would look large."""
     z_limit: float = 4.5
     """Standard errors beyond which it is an alarm."""
