@@ -204,6 +204,8 @@ class ShiftSettings(Section):
     """Fewer days of the same kind among them, and a day does not vote."""
     min_gain: Annotated[float, Field(gt=0, lt=1)] = 0.4
     """A lag must take away this share of the squared distance that no lag leaves."""
+    min_fit: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    """And this share of the morning's own steps: a load without a morning of its kind tells no time."""
     recent: Annotated[int, Field(ge=1)] = 3
     needed: Annotated[int, Field(ge=1)] = 2
     """So many of the most recent days must agree on the direction, a working day among them."""

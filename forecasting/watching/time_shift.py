@@ -90,8 +90,8 @@ def votes_of(history: History, settings: ShiftSettings) -> list[Vote]:
 
 
 def _lag(steps: np.ndarray, usual: np.ndarray, settings: ShiftSettings) -> int:
-    """Minutes by which the morning of `steps` [slots] lies later than that of `usual` [slots]; 0 where no lag fits clearly better
-    than none. Each lag may stretch the usual morning: cold ones are steeper."""
+    """Minutes by which the morning of `steps` [slots] lies later than that of `usual` [slots]; 0 where no lag fits well, or clearly
+    better than none. Each lag may stretch the usual morning: cold ones are steeper."""
     an_hour = len(steps) / 24
     first, last = (round(hour * an_hour) for hour in (settings.from_hour, settings.to_hour))
     most = round(settings.most_hours * an_hour)
@@ -103,8 +103,9 @@ def _lag(steps: np.ndarray, usual: np.ndarray, settings: ShiftSettings) -> int:
         stretch = max(float(morning @ moved) / power, 0.0) if power > 0 else 0.0
         left.append(float(((morning - stretch * moved) ** 2).sum()))
     best = int(np.argmin(left)) - most
-    clear = left[best + most] <= (1 - settings.min_gain) * left[most]
-    return round(best * 60 / an_hour) if clear else 0
+    clear = left[best + most] < (1 - settings.min_gain) * left[most]
+    fits = left[best + most] < (1 - settings.min_fit) * float(morning @ morning)
+    return round(best * 60 / an_hour) if clear and fits else 0
 
 
 def _run(votes: Sequence[Vote], sign: int) -> list[Vote]:
