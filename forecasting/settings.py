@@ -168,6 +168,8 @@ class ScanSettings(Section):
     """A rise that began longer ago is not looked for."""
     shortest: Annotated[int, Field(ge=1)] = 2
     """Fewer days than that prove nothing."""
+    lately_days: Annotated[int, Field(ge=1)] = 5
+    """An alarm ends when the newest so many days are less than half of `min_rise` up."""
     most_a_day: Annotated[float, Field(gt=0)] = 4.0
     """One day counts at most so many spreads."""
     min_spread: Annotated[float, Field(gt=0)] = 0.1

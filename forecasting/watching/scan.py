@@ -67,7 +67,8 @@ def scan(days: Sequence[date], logs: np.ndarray, settings: ScanSettings) -> Rise
     error = np.sqrt(width * _inflation(width, alike))
     score = np.cumsum(np.clip(gaps / spread, -settings.most_a_day, settings.most_a_day)) / error
     rise = np.expm1(np.array([np.median(gaps[:w]) for w in width]))
-    grave = (width >= settings.shortest) & (rise >= settings.min_rise)
+    lately = np.array([np.median(gaps[: min(w, settings.lately_days)]) for w in width])
+    grave = (width >= settings.shortest) & (rise >= settings.min_rise) & (lately >= math.log1p(settings.min_rise) / 2)
     shown = grave if grave.any() else width >= settings.shortest
     best = int(np.argmax(np.where(shown, score, -np.inf)))
     state = State.DRIFTING if grave[best] and score[best] > settings.z_limit else State.STEADY
