@@ -189,6 +189,8 @@ class ScanSettings(Section):
             raise ValueError(f"min_reference {self.min_reference} is more than the days from {oldest} to {newest} days ago")
         if self.shortest > self.window_days:
             raise ValueError(f"shortest {self.shortest} is more than window_days {self.window_days}")
+        if self.z_digest > self.z_limit:
+            raise ValueError(f"z_digest {self.z_digest} is more than z_limit {self.z_limit}: what alarms is worth a line too")
         return self
 
 
@@ -263,6 +265,14 @@ class BandSettings(Section):
     """Chance, on either side, that a true band is called off."""
     z_limit: Annotated[float, Field(gt=0)] = 3.5
     """Standard errors beyond which a bias counts."""
+
+    @model_validator(mode="after")
+    def can_be_met(self) -> "BandSettings":
+        if not all(1 <= first <= last <= 14 for first, last in self.lead_groups):
+            raise ValueError(f"lead_groups {self.lead_groups} must be pairs of a first and a last lead from 1 to 14")
+        if not self.days <= self.min_days <= self.alike_days:
+            raise ValueError(f"min_days {self.min_days} must lie between days {self.days} and alike_days {self.alike_days}")
+        return self
 
 
 class FeedSettings(Section):

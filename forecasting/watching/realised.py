@@ -2,9 +2,10 @@
 
 A day's loss says more about the weather than about the model. What weather does to all forecasts alike cancels in the ratio to
 another forecast of the same days, the better the more alike the two are: on the demand of Victoria the logarithm of one day's ratio
-scatters by 0.72 against weekly naive, by 0.58 against another family, and by 0.08 against the same family as it was fitted four
-weeks before. So every yardstick has a scan of its own, in units of its own scatter: the predecessor tells within days that the
-model in charge got worse, weekly naive tells, more slowly, that everything did.
+scatters by 0.72 against weekly naive, by 0.58 against another family, and by 0.08 against the predecessor, the same family as it
+was fitted four weeks before. So every yardstick has a scan of its own, in units of its own scatter: the predecessor tells within
+days that the model in charge got worse; weekly naive tells, more slowly, that everything did. How fast, and how falsely, is
+measured in `tests/benchmarks/test_drift_rates.py`.
 """
 
 import math
@@ -28,7 +29,9 @@ class RealisedLoss:
     """Pinball losses of one target day over the same leads, in one unit (MWh, or shares where pooled).
 
     model: of what was published.
-    others: by name, of other forecasts from the same origins; `weekly_naive` should be among them. A day may lack some.
+    others: by name, of other forecasts from the same origins; `weekly_naive` should be among them. A day may lack some. A name
+        stands for one kind of comparison: where another family takes charge, `model` of the days before should be what that family
+        forecast then, as a rival. Where it was none, those days tell nothing of it and are to be left out.
     """
 
     day: date

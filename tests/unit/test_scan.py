@@ -60,10 +60,12 @@ def test_one_bad_day_is_none_however_bad() -> None:
     assert scan(dates(LENGTH), risen(1, 50.0), SCAN).state is State.STEADY
 
 
-def test_what_has_been_back_to_normal_for_longer_than_it_was_high_is_over() -> None:
+@pytest.mark.parametrize("bad", [4, 8, 20])
+def test_an_alarm_ends_within_days_however_long_it_lasted(bad: int) -> None:
     logs = noise(LENGTH, 0.05)
-    logs[LENGTH - 14 : LENGTH - 11] += math.log(2)
-    assert scan(dates(LENGTH - 11), logs[: LENGTH - 11], SCAN).state is State.DRIFTING
+    good = SCAN.lately_days // 2 + 1
+    logs[LENGTH - good - bad : LENGTH - good] += math.log(2)
+    assert scan(dates(LENGTH - good), logs[: LENGTH - good], SCAN).state is State.DRIFTING
     assert scan(dates(LENGTH), logs, SCAN).state is State.STEADY
 
 
