@@ -4,14 +4,15 @@ import hashlib
 import json
 import logging
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from forecasting import plotting
-from forecasting.condition import Condition, age_days
+from forecasting.condition import Condition, age_days, forecast_leads
 from forecasting.domain import DAILY, Quantity, Series
 from forecasting.errors import HistoryError, RegistryError
 from forecasting.history import History
@@ -19,16 +20,18 @@ from forecasting.issuing import BREAKDOWNS, Issue, make_issue
 from forecasting.jobs import Progress, silent
 from forecasting.jobs.history import Recipe, known_history
 from forecasting.jobs.tiers import Choice, Fault, Files, choices
-from forecasting.predicting import FittedModel
+from forecasting.predicting import FittedModel, published_quantiles
 from forecasting.service import Service, demand_series
 from forecasting.settings import SeriesSettings
-from forecasting.store.forecasts import NewIssue, Tier
+from forecasting.store.forecasts import NewIssue, Predecessor, Tier
 from forecasting.store.versions import ModelVersion
 from forecasting.training import one_thread
 
 logger = logging.getLogger(__name__)
 OLDEST_DAYS = 60
 """With readings older than this no forecast is made: it would be of another season."""
+PREDECESSOR_AGE = timedelta(days=21)
+"""The least by which the version is older that forecasts are compared with."""
 MOST_FILLED = 0.5
 """A model whose inputs are invented by more than this gives way to weekly naive."""
 
@@ -150,7 +153,7 @@ def _publish(
     published = number is None
     if number is None:
         made = make_issue(choice.model, history, condition, leads, _previous(service, files, before, choice))
-        number, frame = _store(service, issue, made), made.frame
+        number, frame = _store(service, issue, made, _predecessor(service, files, choice, history, as_of)), made.frame
     else:
         frame = store.forecasts.values(store.forecasts.told(number))
     figure = plotting.forecast_picture(history, frame, _caption(choice))
@@ -158,13 +161,30 @@ def _publish(
     return PublishReport(series, number, choice.tier, issue.reason, version, history.origin, frame, published, picture)
 
 
-def _store(service: Service, issue: NewIssue, made: Issue) -> int:
+def _store(service: Service, issue: NewIssue, made: Issue, predecessor: Predecessor | None) -> int:
     low, high = made.plausible_mwh
     issue = replace(issue, plausible_min_mwh=low, plausible_max_mwh=high)
     paths = [day.mwh for day in made.paths]
-    number = service.store.forecasts.publish(made.frame, issue, paths, keep_paths_of=service.settings.publish.keep_paths_of)
+    kept = service.settings.publish.keep_paths_of
+    number = service.store.forecasts.publish(made.frame, issue, paths, predecessor, keep_paths_of=kept)
     assert number is not None
     return number
+
+
+def _predecessor(service: Service, files: Files, choice: Choice, history: History, as_of: datetime) -> Predecessor | None:
+    """What the family said some weeks ago, of the leads that are watched; None where nothing can be asked."""
+    if choice.version is None:
+        return None
+    version = service.store.versions.predecessor(choice.version, as_of - PREDECESSOR_AGE)
+    if version is None:
+        return None
+    try:
+        forecast = forecast_leads(files.model(version), history, service.settings.drift.leads)
+    except BREAKDOWNS as error:  # it is asked for comparison only
+        logger.info("the predecessor cannot be asked: %s", error)
+        return None
+    quantiles = published_quantiles(forecast)[0]
+    return Predecessor(version.model_version_key, quantiles) if np.isfinite(quantiles).all() else None
 
 
 def _previous(service: Service, files: Files, before: tuple[int, int | None] | None, choice: Choice) -> FittedModel | None:

@@ -44,8 +44,11 @@ class Files:
     down: FortnightError | None = None
     faults: list[Fault] = field(default_factory=list)
 
-    def model(self, version: ModelVersion) -> FittedModel:
+    def model(self, version: ModelVersion, *, keep: bool = False) -> FittedModel:
         """A verified model.
+
+        Args:
+            keep: a copy of its files in Postgres.
 
         Raises:
             RegistryError: its files cannot be had, or are not the ones that were registered.
@@ -58,7 +61,8 @@ class Files:
             except RegistryError as error:
                 failure = error
             else:
-                versions.keep_files(version, artefact.weights, artefact.card)
+                if keep:
+                    versions.keep_files(version, artefact.weights, artefact.card)
                 return model
         kept = versions.files(version)
         if kept is None:
@@ -93,7 +97,7 @@ def choices(files: Files, series: Series, history: History, leads: int, as_of: d
             tried.add(version.model_version_key)
             tier: Tier = "champion" if version == champion else "last_good"
             try:
-                model = files.model(version)
+                model = files.model(version, keep=tier == "champion")
             except RegistryError as error:
                 files.faults.append(Fault("model", f"version {version.version} cannot be used ({error.problem})"))
                 continue

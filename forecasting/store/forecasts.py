@@ -76,6 +76,14 @@ class NewIssue:
     plausible_max_mwh: float
 
 
+@dataclass(frozen=True)
+class Predecessor:
+    """What an earlier version says of the first days from the same origin: quantiles [leads, 3], those at 0.1, 0.5 and 0.9, MWh."""
+
+    model_version_key: int
+    quantiles: np.ndarray
+
+
 @dataclass(frozen=True, slots=True)
 class StoredIssue:
     """An issue with all that it rests on. What belongs to a model is None where there was none; the recipe, of issues of old."""
@@ -123,7 +131,13 @@ class Forecasts:
         self.connection = connection
 
     def publish(
-        self, frame: pd.DataFrame, issue: NewIssue, paths: Sequence[np.ndarray] = (), *, keep_paths_of: int = 1
+        self,
+        frame: pd.DataFrame,
+        issue: NewIssue,
+        paths: Sequence[np.ndarray] = (),
+        predecessor: Predecessor | None = None,
+        *,
+        keep_paths_of: int = 1,
     ) -> int | None:
         """Make a forecast visible in one transaction, which proves it complete and tells whoever listens.
 
@@ -150,6 +164,8 @@ class Forecasts:
                 number = int(str(row[0]))
                 self._copy_values(cursor, number, issue.origin, frame)
                 self._copy_paths(cursor, number, paths)
+                if predecessor is not None:
+                    self._add_predecessor(cursor, number, predecessor)
                 cursor.execute("SELECT fortnight.make_ready(%s)", (number,))
                 if len(paths):
                     cursor.execute(statement("drop_old_paths"), {**parameters, "kept": keep_paths_of})
@@ -171,6 +187,13 @@ class Forecasts:
         with cursor.copy("COPY fortnight.forecast_path (issue_id, lead, values_mwh) FROM STDIN") as copy:
             for lead, values in enumerate(paths, start=1):
                 copy.write_row((number, lead, values.astype(np.float32).round(3).tolist()))
+
+    def _add_predecessor(self, cursor: psycopg.Cursor[tuple[object, ...]], number: int, predecessor: Predecessor) -> None:
+        rows = [
+            {"issue_id": number, "lead": lead, "key": predecessor.model_version_key, "q10": low, "q50": middle, "q90": high}
+            for lead, (low, middle, high) in enumerate(predecessor.quantiles.tolist(), start=1)
+        ]
+        cursor.executemany(statement("add_predecessor_value"), rows)
 
     def made_of(self, series_key: int, resolution: Resolution, inputs_sha256: str) -> int | None:
         """The issue that was made of such inputs before."""

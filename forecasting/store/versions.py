@@ -160,6 +160,16 @@ class Versions:
         with self.connection.cursor(row_factory=dict_row) as cursor:
             return [_version(row) for row in cursor.execute(statement("champions_of_before"), parameters)]
 
+    def predecessor(self, version: ModelVersion, as_of: datetime) -> ModelVersion | None:
+        """The newest version of the same family that was trained by `as_of`."""
+        parameters = {
+            "series_key": version.series_key,
+            "resolution": version.resolution,
+            "family": version.family,
+            "as_of": as_of,
+        }
+        return self._one("predecessor", parameters)
+
     def keep_files(self, version: ModelVersion, weights: bytes, card: bytes) -> None:
         """Keep a champion's files for when MLflow is down, beside those of the few before it."""
         parameters = {

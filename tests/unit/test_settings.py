@@ -169,6 +169,26 @@ def test_an_alarm_that_could_never_ring_is_refused(home: Path) -> None:
     assert "needed" in refusal().problem
 
 
+@pytest.mark.parametrize(
+    ("section", "lines", "named"),
+    [
+        ("drift.realised", "reference_days = [8, 63]", "reference_days"),
+        ("drift.realised", "min_reference = 64", "min_reference"),
+        ("drift.realised", "shortest = 30", "shortest"),
+        ("drift.realised", "z_digest = 9", "z_digest"),
+        ("drift.shift", "from_hour = 12\nto_hour = 4", "hours 12 to 4"),
+        ("drift.shift", "to_hour = 23", "hours 4 to 23"),
+        ("drift.shift", "reference_days = [36, 2]", "reference_days"),
+        ("drift.shift", "needed = 4", "needed"),
+        ("drift.band", "lead_groups = [[7, 2]]", "lead_groups"),
+        ("drift.band", "min_days = 30", "min_days"),
+    ],
+)
+def test_watching_that_could_find_nothing_is_refused(home: Path, section: str, lines: str, named: str) -> None:
+    write(home, f"[{section}]\n{lines}")
+    assert named in refusal().problem
+
+
 @pytest.mark.parametrize("show", [repr, str, Settings.model_dump_json])
 def test_the_database_password_is_not_shown(show: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORTNIGHT_DATABASE_URL", "postgresql://me:sesame@db/forecasts")

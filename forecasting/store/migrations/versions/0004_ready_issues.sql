@@ -77,6 +77,18 @@ CREATE TABLE fortnight.forecast_path (
 );
 ALTER TABLE fortnight.forecast_path ALTER COLUMN values_mwh SET COMPRESSION pglz;
 
+-- What the same family, as it was fitted some weeks before, says of the first days: the yardstick that shares the weather's
+-- surprises, by which a model that got worse is told from a hard week.
+CREATE TABLE fortnight.predecessor_value (
+    issue_id            bigint NOT NULL REFERENCES fortnight.forecast_issue,
+    lead                smallint NOT NULL CHECK (lead > 0),
+    model_version_key   bigint NOT NULL REFERENCES fortnight.model_version,
+    q10                 double precision NOT NULL,
+    q50                 double precision NOT NULL,
+    q90                 double precision NOT NULL,
+    PRIMARY KEY (issue_id, lead)
+);
+
 -- The partition of a month, made by whoever first needs it. Attached, not created in place: readers go on meanwhile.
 CREATE TABLE fortnight.forecast_month (month date PRIMARY KEY);
 CREATE FUNCTION fortnight.ensure_month(origin timestamptz) RETURNS void
