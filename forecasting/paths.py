@@ -76,13 +76,12 @@ def thinned(paths: Paths) -> Paths:
 
 def _templates(forecaster: object, history: History, days: int) -> np.ndarray:
     if isinstance(forecaster, Pathfinder):
-        own: np.ndarray = forecaster.demand_paths(history, len(history))[:, :days]
+        own = np.asarray(forecaster.demand_paths(history, len(history))[:, :days])
         if own.shape[1] == days and len(own) >= FEWEST_TEMPLATES:
             return own
     last = len(history) - days
     begins = np.arange(last, -1, -1)
     same = begins[(begins - len(history)) % WEEK == 0] if last >= FEWEST_TEMPLATES * WEEK else begins
-    same = same[: max(1, len(same))]
     if not len(same):  # a history shorter than the horizon: its last week again
         week = history.demand_mwh[-WEEK:]
         same_week: np.ndarray = week[np.arange(days) % len(week)][None]
@@ -96,7 +95,7 @@ def _templates(forecaster: object, history: History, days: int) -> np.ndarray:
 def _quantile(quantiles: np.ndarray, share: np.ndarray) -> np.ndarray:
     """The quantile function through LEVELS, its outermost pieces drawn on."""
     levels = np.array(LEVELS)
-    found = np.interp(share, levels, quantiles)
+    found: np.ndarray = np.interp(share, levels, quantiles)
     low, high = share < levels[0], share > levels[-1]
     found[low] = quantiles[0] - (levels[0] - share[low]) * (quantiles[1] - quantiles[0]) / (levels[1] - levels[0])
     found[high] = quantiles[-1] + (share[high] - levels[-1]) * (quantiles[-1] - quantiles[-2]) / (levels[-1] - levels[-2])

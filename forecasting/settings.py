@@ -165,10 +165,6 @@ class PublishSettings(Section):
     """How many newest issues of a series keep their sample paths."""
 
 
-class DriftSettings(Section):
-    """When a validation loss counts as drifted; see `forecasting.drift`."""
-
-
 class ScanSettings(Section):
     """When a daily level counts as risen; see `forecasting.watching.scan`."""
 
