@@ -12,6 +12,7 @@ from forecasting.store.locks import series_lock
 from forecasting.store.readings import Readings
 from forecasting.store.schema import migrate
 from forecasting.store.versions import Versions
+from forecasting.store.watched import Watched
 
 
 class Store:
@@ -36,6 +37,7 @@ class Store:
         self.versions = Versions(self.connection)
         self.forecasts = Forecasts(self.connection)
         self.alerts = Alerts(self.connection)
+        self.watched = Watched(self.connection)
 
     def hold(self, series_id: str) -> AbstractContextManager[None]:
         """Hold a series for the length of a block; see `series_lock`."""
