@@ -34,7 +34,8 @@ class State(StrEnum):
 class Episode:
     """`finding` is the newest bad one, with the first `since` and the highest severity. Times are those of the data.
 
-    `fired_as_of` is empty while nothing was to be told, and is that of the last time where an episode came again.
+    `fired_as_of` is empty before it fires. It moves on when a silence had held the message back, or when the episode comes again:
+    from it on, somebody has had the chance to acknowledge.
     """
 
     finding: Finding
@@ -202,7 +203,12 @@ def _notices(episodes: Mapping[Scope, Episode], as_of: datetime, policy: Policy,
         silenced = any(silence.covers(episode) for silence in silences)
         if kind is None or (silenced and kind != "resolved"):
             continue
-        told = replace(episode, told=kind, escalated_as_of=as_of if kind == "escalated" else episode.escalated_as_of)
+        told = replace(
+            episode,
+            told=kind,
+            fired_as_of=as_of if kind == "firing" else episode.fired_as_of,
+            escalated_as_of=as_of if kind == "escalated" else episode.escalated_as_of,
+        )
         yield Notice(kind, told)
 
 

@@ -30,7 +30,7 @@ def send(address: str, kind: str, subject: str, body: str, picture: str | None) 
     with apprise.LogCapture(level=logging.WARNING, fmt="%(message)s") as told:
         ways = apprise.Apprise()
         if not ways.add(address):
-            raise DeliveryError("the address is no apprise URL", remedy)
+            raise DeliveryError(f"the address is no apprise URL: {_reason(told.getvalue(), address)}", remedy)
         attached = picture if picture is not None and Path(picture).is_file() else None
         try:
             taken = ways.notify(
@@ -40,7 +40,11 @@ def send(address: str, kind: str, subject: str, body: str, picture: str | None) 
         except Exception as error:  # noqa: BLE001 - whatever a plug-in of theirs stumbles over, the message waits
             taken, reason = False, f"{type(error).__name__}: {error}"
     if not taken:
-        raise DeliveryError(redacted(" ".join(reason.split()), address)[:LONGEST_REASON] or "the message was not taken", remedy)
+        raise DeliveryError(f"the message was not taken: {_reason(reason, address)}", remedy)
+
+
+def _reason(told: str, address: str) -> str:
+    return redacted(" ".join(told.split()), address)[:LONGEST_REASON] or "no reason given"
 
 
 def redacted(text: str, address: str) -> str:
