@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings.exceptions import SettingsError as MalformedVariable
 
+from forecasting.alert_settings import STRICT, AlertSettings
 from forecasting.errors import SettingsError
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -26,7 +27,7 @@ def default_home() -> Path:
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = STRICT
 
 
 class WeatherSettings(Section):
@@ -337,6 +338,22 @@ SIMULATED = SeriesSettings(
 )
 
 
+class FileSource(TomlConfigSettingsSource):
+    """The TOML file, which is no place for secrets: it is copied, shared and committed."""
+
+    def __call__(self) -> dict[str, Any]:
+        found = super().__call__()
+        alerts = found.get("alerts")
+        channels = alerts.get("channels") if isinstance(alerts, dict) else None
+        for name, channel in channels.items() if isinstance(channels, dict) else ():
+            if not isinstance(channel, dict) or "url" in channel:
+                raise SettingsError(
+                    f"{_config_file()} holds the address of alert channel {name!r}, which is a secret",
+                    f'put it into an environment variable and name that: [alerts.channels.{name}] url_env = "NAME"',
+                )
+        return found
+
+
 class Settings(BaseSettings):
     """Everything that can be set."""
 
@@ -352,6 +369,8 @@ class Settings(BaseSettings):
     home: Annotated[Path, Field(default_factory=default_home)]
     database_url: SecretStr | None = None
     mlflow_tracking_uri: SecretStr | None = None
+    mlflow_ui_url: str | None = None
+    """Where people open MLflow, for links in alerts; without it, that of a tracking server."""
     git_sha: str | None = None
     series: tuple[SeriesSettings, ...] = (SIMULATED, VICTORIA)
     ingest: IngestSettings = IngestSettings()
@@ -360,7 +379,7 @@ class Settings(BaseSettings):
     training: TrainingSettings = TrainingSettings()
     publish: PublishSettings = PublishSettings()
     drift: DriftSettings = DriftSettings()
-    alert_channels: tuple[str, ...] = ("log",)
+    alerts: AlertSettings = AlertSettings()
 
     @field_validator("home")
     @classmethod
@@ -389,7 +408,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=_config_file())
+        return init_settings, env_settings, FileSource(settings_cls, toml_file=_config_file())
 
     @property
     def prefect_environment(self) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import typer
 
-from forecasting.cli import jobs, lineage, looking, modelling, reproducing, servers
+from forecasting.cli import alerting, jobs, lineage, looking, modelling, reproducing, servers
 from forecasting.cli.running import guarded
 
 app = typer.Typer(
@@ -15,6 +15,7 @@ PANELS = {
     "Jobs": (jobs.daily, jobs.ingest, jobs.backfill, jobs.retrain, jobs.publish, jobs.watch),
     "Modelling": (modelling.models, modelling.promote, modelling.rollback, modelling.backtest, reproducing.reproduce),
     "Looking": (looking.show, looking.status, looking.doctor, lineage.explain, lineage.verify),
+    "Alerts": (alerting.alerts, alerting.ack, alerting.silence, alerting.silences, alerting.unsilence, alerting.notify),
     "Servers": (servers.migrate, servers.mlflow, servers.prefect, servers.stop),
 }
 for panel, commands in PANELS.items():

@@ -1,4 +1,4 @@
-"""The whole story for one series: ingest, retrain, publish, watch."""
+"""The story of one series: ingest, retrain, publish. `watch` then looks at all of them."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -9,7 +9,6 @@ from forecasting.jobs import Progress, silent
 from forecasting.jobs.ingest import ingest
 from forecasting.jobs.publish import publish
 from forecasting.jobs.retrain import retrain
-from forecasting.jobs.watch import watch
 from forecasting.service import Service
 from forecasting.settings import SeriesSettings
 
@@ -19,7 +18,6 @@ STEPS: Mapping[str, Callable[[Service, SeriesSettings, datetime, Progress], obje
     "ingest": ingest,
     "retrain": retrain,
     "publish": publish,
-    "watch": watch,
 }
 """In order. Each stands on data at rest, so the next may be tried when one fails: a failed ingest makes a forecast staler, not
 absent, and a failed retrain leaves the old champion."""

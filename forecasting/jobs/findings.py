@@ -77,7 +77,7 @@ def _loss(seen: Seen, as_of: datetime, settings: Settings) -> Finding:
 def _stale(seen: Seen, as_of: datetime, settings: Settings) -> Finding:  # noqa: ARG001
     end = seen.newest_reading_end
     if end is None:
-        return _of("readings_stale", seen, True, as_of, "there are no readings at all")
+        return _of("readings_stale", seen, None, as_of, "nothing is known yet")
     told = f"the newest reading ends {end:%F %H:%M}Z, {seen.stale_hours:.0f} hours too long ago"
     finding = _of("readings_stale", seen, seen.stale_hours > 0, end + seen.series.publication_delay, told)
     return replace(finding, score=seen.stale_hours, cause=_feed_cause(seen) or "the feed brings nothing new")
@@ -149,7 +149,9 @@ def _uncovered(band: Band) -> bool:
 
 def _missing_forecast(seen: Seen, as_of: datetime, settings: Settings) -> Finding:  # noqa: ARG001
     if not seen.issues:
-        return _of("forecast_missing", seen, True, as_of, "there is no forecast at all")
+        return _of(
+            "forecast_missing", seen, None if seen.newest_reading_end is None else True, as_of, "there is no forecast at all"
+        )
     newest = seen.issues[0]
     age = (as_of - newest.readings_as_of) / timedelta(hours=1)
     told = f"the newest forecast was made from what was known {newest.readings_as_of:%F %H:%M}Z, {age:.0f} hours ago"

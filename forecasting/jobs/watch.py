@@ -9,7 +9,7 @@ from forecasting.domain import Finding
 from forecasting.jobs import Progress, silent
 from forecasting.jobs.alerting import Recorded, record
 from forecasting.jobs.deliver import deliver_or_leave
-from forecasting.jobs.evidence import see
+from forecasting.jobs.evidence import Seen, see
 from forecasting.jobs.findings import of_all, of_series
 from forecasting.service import Service
 from forecasting.settings import SeriesSettings
@@ -41,19 +41,22 @@ MOST_NAMED = 8
 
 
 def watch(service: Service, chosen: Sequence[tuple[SeriesSettings, datetime]], progress: Progress = silent) -> WatchReport:
-    """Watch series, each at its as-of time; whatever is due for sending is sent.
+    """Watch series, each at its as-of time; whatever is due for sending is sent. All together are judged only where none is left out.
 
     Raises:
         SettingsError: a series that was never ingested.
     """
-    every, findings = [], []
+    every: list[Seen] = []
+    findings: list[Finding] = []
+    stored = set(service.store.readings.stored_ids())
     for done, (given, as_of) in enumerate(chosen):
         progress("watching", done, len(chosen))
         seen = see(service, given, as_of)
         every.append(seen)
-        findings += of_series(seen, as_of, service.settings, alone=len(chosen) == 1)
+        findings += of_series(seen, as_of, service.settings, alone=stored == {given.id})
     latest = max(as_of for _, as_of in chosen)
-    findings += of_all(every, latest, service.settings)
+    if stored <= {given.id for given, _ in chosen}:
+        findings += of_all(every, latest, service.settings)
     report = WatchReport(findings, record(service, findings, latest))
     deliver_or_leave(service, service.now)
     progress("watching", len(chosen), len(chosen))

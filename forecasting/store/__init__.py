@@ -9,6 +9,7 @@ from forecasting.store.database import connect
 from forecasting.store.forecasts import Forecasts
 from forecasting.store.ingests import Ingests
 from forecasting.store.locks import series_lock
+from forecasting.store.outbox import Outbox
 from forecasting.store.readings import Readings
 from forecasting.store.schema import migrate
 from forecasting.store.versions import Versions
@@ -38,6 +39,7 @@ class Store:
         self.forecasts = Forecasts(self.connection)
         self.alerts = Alerts(self.connection)
         self.watched = Watched(self.connection)
+        self.outbox = Outbox(self.connection)
 
     def hold(self, series_id: str) -> AbstractContextManager[None]:
         """Hold a series for the length of a block; see `series_lock`."""

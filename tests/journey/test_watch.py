@@ -26,19 +26,19 @@ def test_a_drift_opens_one_alert_and_logs_it_and_its_end_resolves_it(settings: S
             add_version(service.store, new_version(key, day + 1, START + day * DAY), scores)
 
         def alerts() -> list[tuple[object, ...]]:
-            query = "SELECT rule, opened_as_of, resolved_as_of FROM fortnight.alert ORDER BY alert_id"
+            query = "SELECT rule, fired_as_of, resolved_as_of FROM fortnight.alert ORDER BY alert_id"
             return service.store.connection.execute(query).fetchall()
 
         for day in range(STEADY_DAYS):
             retrained(day, 3.0 + 0.02 * (day % 5))
-            assert not watch(service, given, START + day * DAY).opened
+            assert not watch(service, given, START + day * DAY).recorded.fired
         for day in range(STEADY_DAYS, STEADY_DAYS + DRIFTING_DAYS):
             retrained(day, 4.8)
             watch(service, given, START + day * DAY)
         opened = START + (STEADY_DAYS + 2) * DAY
         assert alerts() == [("validation_loss_drift", opened, None)], "the third bad day of five opens it, once"
         warning = next(record for record in caplog.records if record.levelno == logging.WARNING)
-        assert "ALERT vic validation_loss_drift" in warning.getMessage()
+        assert "PAGE vic: the validation loss has drifted" in warning.getMessage()
         assert "fortnight-vic-daily version 83" in warning.getMessage()
 
         for day in range(STEADY_DAYS + DRIFTING_DAYS, STEADY_DAYS + DRIFTING_DAYS + 4):
@@ -46,7 +46,7 @@ def test_a_drift_opens_one_alert_and_logs_it_and_its_end_resolves_it(settings: S
             watch(service, given, START + day * DAY)
         resolved = START + (STEADY_DAYS + DRIFTING_DAYS + 2) * DAY
         assert alerts() == [("validation_loss_drift", opened, resolved)]
-        assert any("resolved vic" in record.getMessage() for record in caplog.records)
+        assert any("RESOLVED vic" in record.getMessage() for record in caplog.records)
 
 
 def test_no_alert_before_there_is_enough_to_compare_with(settings: Settings) -> None:

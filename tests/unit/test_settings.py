@@ -261,3 +261,45 @@ def test_commands_on_stored_series_leave_out_those_without_readings() -> None:
 def test_an_empty_variable_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORTNIGHT_HOME", "")
     assert load_settings().home.name == ".fortnight"
+
+
+@pytest.mark.parametrize(
+    "text", ['[alerts.channels]\nops = "json://me:sesame@host"', '[alerts.channels.ops]\nurl = "json://me:sesame@host"']
+)
+def test_a_secret_address_in_the_file_is_refused_without_being_told(home: Path, text: str) -> None:
+    write(home, text)
+    error = refusal()
+    assert "alert channel 'ops'" in error.problem
+    assert "url_env" in error.remedy
+    assert "sesame" not in str(error)
+
+
+def test_a_channel_is_described_in_the_file_and_addressed_by_the_environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(home, '[alerts.channels.ops]\ntakes = ["page"]\n[alerts.channels.team]\nurl_env = "TEAM_MAIL"')
+    monkeypatch.setenv("FORTNIGHT_ALERTS__CHANNELS__OPS__URL", "json://me:sesame@host/path?rto=5")
+    settings = load_settings()
+    ops, team = settings.alerts.channels["ops"], settings.alerts.channels["team"]
+    assert (ops.address().get_secret_value(), ops.takes) == ("json://me:sesame@host/path?rto=5", ("page",))
+    assert "sesame" not in f"{settings!r}{settings.model_dump_json()}"
+    with pytest.raises(SettingsError, match="TEAM_MAIL is not set"):
+        team.address()
+    monkeypatch.setenv("TEAM_MAIL", "mailto://sesame")
+    assert team.address().get_secret_value() == "mailto://sesame"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "named"),
+    [
+        ("FORTNIGHT_ALERTS__CHANNELS__OPS", "json://sesame", "CHANNELS__NAME__URL"),
+        ("FORTNIGHT_ALERTS__CHANNELS__OPS__TAKES", '["page"]', "url_env"),
+        ("FORTNIGHT_ALERTS__CHANNELS__OPS__URL_ENV", "json://sesame", "alerts.channels.ops.url_env"),
+        ("FORTNIGHT_ALERTS__CHANNELS__LOG__URL", "json://sesame", "'log' cannot be a channel"),
+        ("FORTNIGHT_ALERTS__ON_DRIFT", "panic", "alerts.on_drift"),
+        ("FORTNIGHT_ALERTS__TRIES", "0", "alerts.tries"),
+    ],
+)
+def test_a_channel_that_cannot_be_is_refused(variable: str, value: str, named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, value)
+    error = refusal()
+    assert named in error.problem
+    assert "sesame" not in str(error)
