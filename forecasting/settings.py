@@ -157,6 +157,8 @@ class TrainingSettings(Section):
     """An epoch draws at most so many windows."""
     seed: int = 20140101
     validation_days: Annotated[int, Field(ge=14)] = 56
+    every_days: Annotated[int, Field(ge=1)] = 1
+    """The daily run retrains when the last retrain is so many days old; 'fortnight retrain' always does."""
 
 
 class PublishSettings(Section):

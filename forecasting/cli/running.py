@@ -88,7 +88,9 @@ def run(
             (given, as_of_moment(as_of, ZoneInfo(given.time_zone), now))
             for given in choose_series(settings, source, path, series or (), ids)
         ]
-        for given, moment in chosen if job is not None else ():
+        for given, moment in chosen:
+            if job is None:
+                break
             try:
                 with service.store.hold(f"{given.id}{hold}"):
                     job(service, given, moment, report)

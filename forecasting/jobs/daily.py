@@ -8,7 +8,7 @@ from forecasting.errors import FortnightError, SettingsError
 from forecasting.jobs import Progress, silent
 from forecasting.jobs.ingest import ingest
 from forecasting.jobs.publish import publish
-from forecasting.jobs.retrain import retrain
+from forecasting.jobs.retrain import retrain_if_due
 from forecasting.service import Service
 from forecasting.settings import SeriesSettings
 
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 STEPS: Mapping[str, Callable[[Service, SeriesSettings, datetime, Progress], object]] = {
     "ingest": ingest,
-    "retrain": retrain,
+    "retrain": retrain_if_due,
     "publish": publish,
 }
 """In order. Each stands on data at rest, so the next may be tried when one fails: a failed ingest makes a forecast staler, not

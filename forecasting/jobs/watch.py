@@ -7,6 +7,7 @@ from datetime import datetime
 
 from forecasting.domain import Finding
 from forecasting.jobs import Progress, silent
+from forecasting.jobs.actions import act
 from forecasting.jobs.alerting import Recorded, record
 from forecasting.jobs.deliver import deliver_or_leave
 from forecasting.jobs.evidence import Seen, see
@@ -23,6 +24,7 @@ class WatchReport:
 
     findings: Sequence[Finding]
     recorded: Recorded
+    outcomes: Sequence[str] = ()
 
     @property
     def bad(self) -> list[Finding]:
@@ -34,14 +36,14 @@ class WatchReport:
             f"{len(self.bad)} of {judged} rules found something" if self.bad else f"all {judged} rules that can be judged are well"
         )
         names = sorted({f"{finding.rule} ({finding.series_id or 'all series'})" for finding in self.bad})
-        return "; ".join(filter(None, (told, ", ".join(names[:MOST_NAMED]), str(self.recorded))))
+        return "; ".join(filter(None, (told, ", ".join(names[:MOST_NAMED]), str(self.recorded), *self.outcomes)))
 
 
 MOST_NAMED = 8
 
 
 def watch(service: Service, chosen: Sequence[tuple[SeriesSettings, datetime]], progress: Progress = silent) -> WatchReport:
-    """Watch series, each at its as-of time; whatever is due for sending is sent. All together are judged only where none is left out.
+    """Watch series, each at its as-of time; whatever is due for sending is sent. The pool is judged only where none is left out.
 
     Raises:
         SettingsError: a series that was never ingested.
@@ -57,7 +59,9 @@ def watch(service: Service, chosen: Sequence[tuple[SeriesSettings, datetime]], p
     latest = max(as_of for _, as_of in chosen)
     if stored <= {given.id for given, _ in chosen}:
         findings += of_all(every, latest, service.settings)
-    report = WatchReport(findings, record(service, findings, latest))
+    recorded = record(service, findings, latest)
+    outcomes = act(service, chosen, {seen.series.series_id: seen for seen in every}, progress)
+    report = WatchReport(findings, recorded, outcomes)
     deliver_or_leave(service, service.now)
     progress("watching", len(chosen), len(chosen))
     logger.log(logging.WARNING if report.bad else logging.INFO, "watch: %s", report)

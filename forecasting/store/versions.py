@@ -160,6 +160,12 @@ class Versions:
         with self.connection.cursor(row_factory=dict_row) as cursor:
             return [_version(row) for row in cursor.execute(statement("champions_of_before"), parameters)]
 
+    def last_retrain(self, series_key: int, resolution: Resolution, as_of: datetime) -> datetime | None:
+        """The as-of time of the newest retrain by then; None before the first."""
+        parameters = {"series_key": series_key, "resolution": resolution, "as_of": as_of}
+        row = self.connection.execute(statement("last_retrain"), parameters).fetchone()
+        return row[0] if row else None  # type: ignore[return-value]
+
     def predecessor(self, version: ModelVersion, as_of: datetime) -> ModelVersion | None:
         """The newest version of the same family that was trained by `as_of`."""
         parameters = {
