@@ -2,7 +2,7 @@
 
 import typer
 
-from forecasting.cli import alerting, jobs, lineage, looking, modelling, reproducing, servers
+from forecasting.cli import alerting, jobs, lineage, looking, modelling, replaying, reproducing, servers
 from forecasting.cli.running import guarded
 
 app = typer.Typer(
@@ -13,7 +13,14 @@ app = typer.Typer(
 )
 PANELS = {
     "Jobs": (jobs.daily, jobs.ingest, jobs.backfill, jobs.retrain, jobs.publish, jobs.watch),
-    "Modelling": (modelling.models, modelling.promote, modelling.rollback, modelling.backtest, reproducing.reproduce),
+    "Modelling": (
+        modelling.models,
+        modelling.promote,
+        modelling.rollback,
+        modelling.backtest,
+        replaying.replay,
+        reproducing.reproduce,
+    ),
     "Looking": (looking.show, looking.status, looking.doctor, lineage.explain, lineage.verify),
     "Alerts": (alerting.alerts, alerting.ack, alerting.silence, alerting.silences, alerting.unsilence, alerting.notify),
     "Servers": (servers.migrate, servers.mlflow, servers.prefect, servers.stop),
