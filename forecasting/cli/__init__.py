@@ -1,5 +1,7 @@
 """The command `fortnight`: the daily jobs without Prefect, looking at what there is, and ways into what they leave."""
 
+from collections.abc import Callable, Mapping, Sequence
+
 import typer
 
 from forecasting.cli import alerting, jobs, lineage, looking, modelling, replaying, reproducing, servers
@@ -11,7 +13,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-PANELS = {
+PANELS: Mapping[str, Sequence[Callable[..., object]]] = {
     "Jobs": (jobs.daily, jobs.ingest, jobs.backfill, jobs.retrain, jobs.publish, jobs.watch),
     "Modelling": (
         modelling.models,
