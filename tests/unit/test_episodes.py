@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 from hypothesis import given
@@ -220,7 +220,7 @@ def test_whatever_happens_people_are_told_in_order(watches: list[tuple[float, di
         kinds = [kind for kind, *_, alert_id in history.told if alert_id == number]
         assert kinds.count("firing") <= 1, "an episode pages once, except to escalate"
         assert kinds[:1] in ([], ["firing"])
-        for earlier, later in zip(kinds, kinds[1:], strict=False):
+        for earlier, later in pairwise(kinds):
             assert (earlier, later) in {
                 ("firing", "escalated"),
                 ("firing", "resolved"),
@@ -242,4 +242,4 @@ def test_in_the_end_all_is_well_again(watches: list[tuple[float, dict[Scope, boo
     ends = Counter(alert_id for kind, *_, alert_id in history.told if kind == "resolved")
     begins = Counter(alert_id for kind, *_, alert_id in history.told if kind in ("firing", "escalated"))
     assert all(begins[number] >= count for number, count in ends.items())
-    assert {number for number in begins} == set(ends)
+    assert set(begins) == set(ends)
