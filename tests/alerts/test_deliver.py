@@ -100,9 +100,15 @@ def test_a_channel_that_is_down_is_asked_once_a_delivery_and_holds_up_no_other(
     with served(settings, store, hook=webhook, mail=mailbox.url) as service:
         record(service, [finding("forecast_missing"), finding("feed_scale")], START + HOUR)
         assert deliver(service, START) == Delivered(sent=6, failed=1)
-    assert len(mailbox.mails) == 3
-    assert len(httpserver.log) == 1
-    assert [row[1] for row in rows(store) if row[0] == "hook"] == [1, 0, 0]
+        assert deliver(service, START) == Delivered(), "nor once for each series of a run"
+        assert (len(mailbox.mails), len(httpserver.log)) == (3, 1)
+        assert [row[1] for row in rows(store) if row[0] == "hook"] == [1, 0, 0]
+        assert deliver(service, START + MINUTE) == Delivered(failed=1)
+        store.connection.execute("UPDATE fortnight.notification SET attempts = 2 WHERE channel = 'hook'")
+        assert deliver(service, START + 10 * MINUTE) == Delivered(failed=1), "nor once for each message that has failed before"
+        httpserver.clear()
+        httpserver.expect_request("/hooks/sesame-token").respond_with_data("thanks")
+        assert deliver(service, START + HOUR) == Delivered(sent=3)
 
 
 def test_a_channel_that_is_no_more_or_has_no_address_is_a_failure_with_a_remedy(settings: Settings, store: Store) -> None:

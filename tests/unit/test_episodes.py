@@ -159,6 +159,13 @@ def test_a_silence_delays_and_loses_nothing() -> None:
     assert history.watch(3, judged("readings_stale", False), silences=[Silence(None, "vic")]) == ["resolved"]
 
 
+def test_a_replayed_past_tells_nothing_of_later_days() -> None:
+    history = History()
+    history.watch(5, judged("readings_stale", True), silences=[Silence(None, None)])
+    assert history.watch(4) == []
+    assert history.watch(5) == ["firing"]
+
+
 def test_what_began_and_ended_in_silence_is_never_told() -> None:
     history = History()
     history.watch(0, judged("readings_stale", True), silences=[Silence(None, None)])
