@@ -64,16 +64,20 @@ def show_alerts(console: Console, seen: Seen, every: bool) -> None:
             f"{episode.alert_id} {_series(episode)}: {escape(episode.finding.message + by)}", highlight=False, soft_wrap=True
         )
     if seen.silences:
-        console.print(f"{len(seen.silences)} in force that keep alerts quiet: fortnight silences", highlight=False)
-    for notification in seen.unsent:
-        waits = "GIVEN UP" if notification.given_up_at else "waits"
-        told = f"{waits} after {notification.attempts} tries: {notification.channel}: {notification.subject}"
-        console.print(
-            escape(f"{told}: {notification.last_error or 'not yet tried'}"),
-            style="bold red" if notification.given_up_at else None,
-            highlight=False,
-            soft_wrap=True,
-        )
+        console.print(f"{len(seen.silences)} silences in force: fortnight silences", highlight=False)
+    _show_unsent(console, seen.unsent)
+
+
+def _show_unsent(console: Console, unsent: Sequence[Notification]) -> None:
+    """What could not be sent, one by one; what was not tried yet, as a number."""
+    for notification in unsent:
+        if notification.last_error is not None:
+            how = "GIVEN UP" if notification.given_up_at else "not taken"
+            told = f"{how} after {notification.attempts} tries by {notification.channel}: {notification.subject}"
+            style = "bold red" if notification.given_up_at else "yellow"
+            console.print(escape(f"{told}: {notification.last_error}"), style=style, highlight=False, soft_wrap=True)
+    if waiting := sum(notification.last_error is None for notification in unsent):
+        console.print(f"{waiting:,} messages wait to be sent: fortnight notify", highlight=False)
 
 
 def _table(seen: Seen, episodes: Sequence[Episode]) -> Table:
@@ -134,7 +138,8 @@ def alerts_json(seen: Seen) -> str:
 
 def _flat(episode: Episode) -> dict[str, object]:
     row = asdict(episode)
-    return {"alert_id": row["alert_id"], **row.pop("finding"), **row}
+    finding = {name: value for name, value in row.pop("finding").items() if name != "bad"}
+    return {"alert_id": row["alert_id"], **finding, **row}
 
 
 def show_silences(console: Console, found: Sequence[StoredSilence]) -> None:

@@ -5,6 +5,7 @@ An address is a secret. Apprise writes parts of it into its log, so that log goe
 
 import logging
 from pathlib import Path
+from threading import get_ident
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from forecasting.errors import DeliveryError
@@ -15,7 +16,20 @@ TYPES = {"firing": "failure", "escalated": "failure", "digest": "warning", "reso
 
 _theirs = logging.getLogger("apprise")
 _theirs.propagate = False
-_theirs.addHandler(logging.NullHandler())
+_theirs.setLevel(logging.WARNING)
+
+
+class _Overheard(logging.Handler):
+    """What apprise says in this thread: in another one it may speak of another address."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.thread = get_ident()
+        self.told: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self.thread:
+            self.told.append(record.getMessage())
 
 
 def send(address: str, kind: str, subject: str, body: str, picture: str | None) -> None:
@@ -24,27 +38,34 @@ def send(address: str, kind: str, subject: str, body: str, picture: str | None) 
     Raises:
         DeliveryError: the address is no apprise URL, or the message was not taken.
     """
+    overheard = _Overheard()
+    _theirs.addHandler(overheard)
+    try:
+        problem = _sent(address, kind, subject, body, picture)
+    finally:
+        _theirs.removeHandler(overheard)
+    if problem is not None:
+        reason = redacted(" ".join(" ".join((problem, *overheard.told)).split()), address)[:LONGEST_REASON]
+        raise DeliveryError(
+            reason, "look at the channel's apprise URL in the environment, and try it with 'fortnight notify --test'"
+        )
+
+
+def _sent(address: str, kind: str, subject: str, body: str, picture: str | None) -> str | None:
+    """What went wrong, as far as apprise tells; None if nothing did."""
     import apprise  # seconds of plug-ins, which most commands do without
 
-    remedy = "look at the channel's apprise URL in the environment, and try it with 'fortnight notify --test'"
-    with apprise.LogCapture(level=logging.WARNING, fmt="%(message)s") as told:
-        ways = apprise.Apprise()
+    ways = apprise.Apprise()
+    attached = picture if picture is not None and Path(picture).is_file() else None
+    try:
         if not ways.add(address):
-            raise DeliveryError(f"the address is no apprise URL: {_reason(told.getvalue(), address)}", remedy)
-        attached = picture if picture is not None and Path(picture).is_file() else None
-        try:
-            taken = ways.notify(
-                body, subject, notify_type=apprise.NotifyType(TYPES[kind]), body_format=apprise.NotifyFormat.TEXT, attach=attached
-            )
-            reason = told.getvalue()
-        except Exception as error:  # noqa: BLE001 - whatever a plug-in of theirs stumbles over, the message waits
-            taken, reason = False, f"{type(error).__name__}: {error}"
-    if not taken:
-        raise DeliveryError(f"the message was not taken: {_reason(reason, address)}", remedy)
-
-
-def _reason(told: str, address: str) -> str:
-    return redacted(" ".join(told.split()), address)[:LONGEST_REASON] or "no reason given"
+            return "the address is no apprise URL:"
+        taken = ways.notify(
+            body, subject, notify_type=apprise.NotifyType(TYPES[kind]), body_format=apprise.NotifyFormat.TEXT, attach=attached
+        )
+    except Exception as error:  # noqa: BLE001 - whatever a plug-in of theirs stumbles over, the message waits
+        return f"the message was not taken: {type(error).__name__}: {error}"
+    return None if taken else "the message was not taken:"
 
 
 def redacted(text: str, address: str) -> str:

@@ -8,7 +8,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from forecasting.domain import Severity
-from forecasting.episodes import Episode, Notice
+from forecasting.episodes import Episode, Notice, State
 
 NAMED = 3
 """So many series stand in a subject."""
@@ -131,7 +131,7 @@ def details(episode: Episode, context: Context) -> list[str]:
         lines.append(f"Forecast issue: {finding.issue_id}")
     if episode.acknowledged_by:
         lines.append(f"Acknowledged by {episode.acknowledged_by}: {episode.note or 'without a note'}")
-    elif episode.is_open:
+    elif episode.state is State.FIRING:
         lines.append(f"Acknowledge with: fortnight ack {episode.alert_id} --note TEXT")
     return lines
 

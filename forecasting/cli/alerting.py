@@ -23,7 +23,7 @@ RuleOption = Annotated[str | None, typer.Option("--rule", help="Alerts of this r
 
 
 def alerts(
-    alert_id: Annotated[int | None, typer.Argument(metavar="[ID]", help="All about this one.", show_default=False)] = None,
+    alert_id: Annotated[int | None, typer.Argument(metavar="ID", help="All about this one.", show_default=False)] = None,
     every: Annotated[bool, typer.Option("--all", help="However many, and all that ever ended.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -49,7 +49,7 @@ def alerts(
 
 def ack(
     alert_ids: Annotated[
-        list[int] | None, typer.Argument(metavar="[ID]...", help="See fortnight alerts.", show_default=False)
+        list[int] | None, typer.Argument(metavar="ID...", help="See fortnight alerts.", show_default=False)
     ] = None,
     note: Annotated[str | None, typer.Option("--note", help="What you do about it.", show_default=False)] = None,
     rule: RuleOption = None,

@@ -1,7 +1,6 @@
 """From findings to messages that wait, on a real database."""
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -27,9 +26,9 @@ CHANNELS = {
 
 
 @pytest.fixture
-def service(settings: Settings, store: Store) -> Iterator[Service]:
+def service(settings: Settings, store: Store) -> Service:
     register(store, ["vic", "north"])
-    yield Service(settings.model_copy(update={"alerts": AlertSettings(channels=CHANNELS)}), store, START)
+    return Service(settings.model_copy(update={"alerts": AlertSettings(channels=CHANNELS)}), store, START)
 
 
 def waiting(service: Service) -> list[tuple[str, str]]:

@@ -100,9 +100,15 @@ def test_a_channel_that_is_down_is_asked_once_a_delivery_and_holds_up_no_other(
     with served(settings, store, hook=webhook, mail=mailbox.url) as service:
         record(service, [finding("forecast_missing"), finding("feed_scale")], START + HOUR)
         assert deliver(service, START) == Delivered(sent=6, failed=1)
-    assert len(mailbox.mails) == 3
-    assert len(httpserver.log) == 1
-    assert [row[1] for row in rows(store) if row[0] == "hook"] == [1, 0, 0]
+        assert deliver(service, START) == Delivered(), "nor once for each series of a run"
+        assert (len(mailbox.mails), len(httpserver.log)) == (3, 1)
+        assert [row[1] for row in rows(store) if row[0] == "hook"] == [1, 0, 0]
+        assert deliver(service, START + MINUTE) == Delivered(failed=1)
+        store.connection.execute("UPDATE fortnight.notification SET attempts = 2 WHERE channel = 'hook'")
+        assert deliver(service, START + 10 * MINUTE) == Delivered(failed=1), "nor once for each message that has failed before"
+        httpserver.clear()
+        httpserver.expect_request("/hooks/sesame-token").respond_with_data("thanks")
+        assert deliver(service, START + HOUR) == Delivered(sent=3)
 
 
 def test_a_channel_that_is_no_more_or_has_no_address_is_a_failure_with_a_remedy(settings: Settings, store: Store) -> None:
@@ -114,9 +120,7 @@ def test_a_channel_that_is_no_more_or_has_no_address_is_a_failure_with_a_remedy(
         assert "there is no alert channel 'old'; describe it again" in str(rows(store)[1][4])
 
 
-def test_two_deliverers_at_once_send_each_message_once(
-    settings: Settings, store: Store, dsn: str, webhook: str, httpserver: HTTPServer
-) -> None:
+def test_two_deliverers_at_once_send_each_message_once(settings: Settings, store: Store, dsn: str) -> None:
     arrived: list[str] = []
     both = threading.Barrier(2, timeout=20)
 
@@ -126,17 +130,15 @@ def test_two_deliverers_at_once_send_each_message_once(
             both.wait()  # each deliverer holds a message at the same time
         return Response(status=200)
 
-    httpserver.expect_request("/hooks/sesame-token").respond_with_handler(answer)
-    with served(settings, store, hook=webhook) as service:
-        record(service, [finding("forecast_missing"), finding("feed_scale"), finding("feed_refused")], START + HOUR)
+    def one(_: int) -> int:
+        with Store(dsn) as own:
+            return deliver(replace(service, store=own), START).sent
 
-        def one(_: int) -> int:
-            with Store(dsn) as own:
-                return deliver(replace(service, store=own), START).sent
-
-        with ThreadPoolExecutor(2) as pool:
-            counts = list(pool.map(one, range(2)))
-    assert sum(counts) == 8
+    with HTTPServer(host="127.0.0.1", port=0, threaded=True) as server, ThreadPoolExecutor(2) as pool:
+        server.expect_request("/hook").respond_with_handler(answer)
+        with served(settings, store, hook=f"json://127.0.0.1:{server.port}/hook?rto=30") as service:
+            record(service, [finding("forecast_missing"), finding("feed_scale"), finding("feed_refused")], START + HOUR)
+            assert sum(pool.map(one, range(2))) == 8
     assert len(arrived) == len(set(arrived)) == 4
 
 
@@ -181,9 +183,8 @@ def test_killed_while_the_receiver_hangs_the_next_run_sends_it(
 
     httpserver.expect_oneshot_request("/hooks/sesame-token").respond_with_handler(hang)
     url = webhook.replace("rto=5", "rto=60")
-    environment = {
-        **os.environ, "FORTNIGHT_HOME": str(settings.home), "FORTNIGHT_DATABASE_URL": dsn, "FORTNIGHT_ALERTS__CHANNELS__HOOK__URL": url,
-    }  # fmt: skip
+    ours = {"HOME": str(settings.home), "DATABASE_URL": dsn, "ALERTS__CHANNELS__HOOK__URL": url}
+    environment = {**os.environ, **{f"FORTNIGHT_{name}": value for name, value in ours.items()}}
     command = [sys.executable, "-c", DELIVER]
     with served(settings, store, hook=url):
         process = subprocess.Popen(command, env=environment, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -101,7 +101,8 @@ def test_an_alert_of_an_older_schema_goes_on(store: Store) -> None:
     register(store, ["vic"])
     store.connection.execute(
         """
-        INSERT INTO fortnight.alert (series_key, rule, pending_as_of, fired_as_of, message, state, since, last_bad_as_of, judged_as_of)
+        INSERT INTO fortnight.alert
+            (series_key, rule, pending_as_of, fired_as_of, message, state, since, last_bad_as_of, judged_as_of)
         SELECT series_key, 'readings_stale', %(t)s, %(t)s, 'old', 'firing', %(t)s, %(t)s, %(t)s FROM fortnight.series
         """,
         {"t": START},

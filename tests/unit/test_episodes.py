@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 from hypothesis import given
@@ -159,6 +159,13 @@ def test_a_silence_delays_and_loses_nothing() -> None:
     assert history.watch(3, judged("readings_stale", False), silences=[Silence(None, "vic")]) == ["resolved"]
 
 
+def test_a_replayed_past_tells_nothing_of_later_days() -> None:
+    history = History()
+    history.watch(5, judged("readings_stale", True), silences=[Silence(None, None)])
+    assert history.watch(4) == []
+    assert history.watch(5) == ["firing"]
+
+
 def test_what_began_and_ended_in_silence_is_never_told() -> None:
     history = History()
     history.watch(0, judged("readings_stale", True), silences=[Silence(None, None)])
@@ -220,7 +227,7 @@ def test_whatever_happens_people_are_told_in_order(watches: list[tuple[float, di
         kinds = [kind for kind, *_, alert_id in history.told if alert_id == number]
         assert kinds.count("firing") <= 1, "an episode pages once, except to escalate"
         assert kinds[:1] in ([], ["firing"])
-        for earlier, later in zip(kinds, kinds[1:], strict=False):
+        for earlier, later in pairwise(kinds):
             assert (earlier, later) in {
                 ("firing", "escalated"),
                 ("firing", "resolved"),
@@ -242,4 +249,4 @@ def test_in_the_end_all_is_well_again(watches: list[tuple[float, dict[Scope, boo
     ends = Counter(alert_id for kind, *_, alert_id in history.told if kind == "resolved")
     begins = Counter(alert_id for kind, *_, alert_id in history.told if kind in ("firing", "escalated"))
     assert all(begins[number] >= count for number, count in ends.items())
-    assert {number for number in begins} == set(ends)
+    assert set(begins) == set(ends)

@@ -12,4 +12,5 @@ FROM jsonb_to_recordset(%(episodes)s) AS r (
     mlflow_run_id text, picture text, issue_id bigint, inhibited_by text, told text
 )
 LEFT JOIN fortnight.series AS s USING (series_id)
+ORDER BY r.rule, r.series_id
 RETURNING alert_id, rule, (SELECT s.series_id FROM fortnight.series AS s WHERE s.series_key = alert.series_key)
