@@ -166,6 +166,13 @@ def test_a_replayed_past_tells_nothing_of_later_days() -> None:
     assert history.watch(5) == ["firing"]
 
 
+def test_a_replayed_past_inhibits_nothing_of_later_days() -> None:
+    history = History()
+    history.watch(5, judged("loss_drift_series", True))
+    history.watch(4, judged("readings_stale", True))
+    assert history.newest()["loss_drift_series", "vic"].inhibited_by is None
+
+
 def test_what_began_and_ended_in_silence_is_never_told() -> None:
     history = History()
     history.watch(0, judged("readings_stale", True), silences=[Silence(None, None)])
