@@ -20,12 +20,14 @@ def replay(
     path: PathOption = None,
     series: SeriesOption = None,
 ) -> None:
-    """Run each day of the past as if it were live, knowing no more than was known then; list every alert."""
+    """Run each day of the past as if it were live, knowing no more than was known then; list every alert. No message leaves the
+    machine."""
     from forecasting.jobs.replay import replay as job
     from forecasting.report import replay_table
     from forecasting.service import choose_series, open_service
 
     settings, now = load_settings(), datetime.now(UTC)
+    settings = settings.model_copy(update={"alerts": settings.alerts.model_copy(update={"channels": {}})})
     days = [_day(text, option) for text, option in ((first, "--from"), (last, "--to"))]
     if days[0] > days[1]:
         raise SettingsError(f"--from {first} is after --to {last}", "give the earlier one first")
