@@ -10,6 +10,7 @@ from prefect import State, flow, get_run_logger, runtime
 from prefect.states import Completed, Failed
 
 from flows.tasks import TASKS, failed
+from flows.tasks import watch as watch_task
 from forecasting.domain import as_of_moment
 from forecasting.errors import AlreadyRunning, FortnightError
 from forecasting.jobs.daily import HOPELESS
@@ -28,8 +29,8 @@ def run_name() -> str:
 
 @flow(flow_run_name=run_name)
 def daily(source: str | None = None, path: str | None = None, series: Strings = None, as_of: str | None = None) -> State[Any]:
-    """Ingest, retrain, publish and watch each series."""
-    return run_steps(("ingest", "retrain", "publish", "watch"), source, path, series, as_of)
+    """Ingest, retrain and publish each series, then watch all of them."""
+    return run_steps(("ingest", "retrain", "publish"), source, path, series, as_of, then_watch=True)
 
 
 @flow(flow_run_name=run_name)
@@ -52,15 +53,23 @@ def publish(source: str | None = None, path: str | None = None, series: Strings 
 
 @flow(flow_run_name=run_name)
 def watch(source: str | None = None, path: str | None = None, series: Strings = None, as_of: str | None = None) -> State[Any]:
-    """Judge the validation losses of each series."""
-    return run_steps(("watch",), source, path, series, as_of)
+    """Judge forecasts, losses and readings of all series."""
+    return run_steps((), source, path, series, as_of, then_watch=True)
 
 
 FLOWS = {"daily": daily, "ingest": ingest, "retrain": retrain, "publish": publish, "watch": watch}
 
 
-def run_steps(steps: Sequence[str], source: str | None, path: str | None, series: Strings, as_of: str | None) -> State[Any]:
-    """Take each chosen series through the steps; one that fails does not keep the others from running.
+def run_steps(
+    steps: Sequence[str],
+    source: str | None,
+    path: str | None,
+    series: Strings,
+    as_of: str | None,
+    *,
+    then_watch: bool = False,
+) -> State[Any]:
+    """Take each chosen series through the steps; one that fails does not keep the others from running. Then watch all of them.
 
     Returns:
         the state of the flow: failed if any series was, with the first message.
@@ -70,21 +79,25 @@ def run_steps(steps: Sequence[str], source: str | None, path: str | None, series
         with open_service(settings, datetime.now(UTC)) as service:
             stored = None if "ingest" in steps else service.store.readings.stored_ids()
             chosen = choose_series(settings, source, Path(path) if path else None, series or (), stored)
-            states = [_one_series(service, steps, given, path, as_of) for given in chosen]
+            moments = {given.id: as_of_moment(as_of, ZoneInfo(given.time_zone), service.now) for given in chosen}
+            states = [_one_series(service, steps, given, path, moments[given.id]) for given in chosen if steps]
+            known = set(service.store.readings.stored_ids())
+            watched = {series_id: moment.isoformat() for series_id, moment in moments.items() if series_id in known}
+            if then_watch and watched:
+                states.append(watch_task(watched, return_state=True))
     except FortnightError as error:
         return failed(error)
     bad = [state for state in states if state.is_failed()]
     if bad:
         return Failed(name=bad[0].name, message=bad[0].message)
     busy = [state for state in states if state.name == AlreadyRunning.__name__]
-    return busy[0] if busy else Completed(message=f"{len(states)} series done")
+    return busy[0] if busy else Completed(message=f"{len(chosen)} series done")
 
 
-def _one_series(service: Service, steps: Sequence[str], given: SeriesSettings, path: str | None, as_of: str | None) -> State[Any]:
+def _one_series(service: Service, steps: Sequence[str], given: SeriesSettings, path: str | None, moment: datetime) -> State[Any]:
     """The same rule as `forecasting.jobs.daily`: go on after a failure, unless the rest must fail for the same reason."""
     first_failure: State[Any] | None = None
     try:
-        moment = as_of_moment(as_of, ZoneInfo(given.time_zone), service.now)
         with service.store.hold(given.id):
             for step in steps:
                 state = TASKS[step](given.id, path, moment.isoformat(), return_state=True)

@@ -13,6 +13,7 @@ from prefect.states import Completed, Failed
 from forecasting.errors import FortnightError, RegistryError, StoreError
 from forecasting.jobs import Progress
 from forecasting.jobs.daily import STEPS
+from forecasting.jobs.watch import watch as look
 from forecasting.service import choose_series, open_service
 from forecasting.settings import load_settings
 
@@ -44,6 +45,25 @@ def _step_task(name: str) -> Task[[str, str | None, str], State[str]]:
             return failed(error)
 
     return step
+
+
+@task(
+    name="watch",
+    cache_policy=NO_CACHE,
+    retries=2,
+    retry_delay_seconds=[10, 60],
+    retry_condition_fn=is_outage,
+)
+def watch(chosen: Mapping[str, str]) -> State[str]:
+    """Watch series, by id, each at its as-of time."""
+    settings = load_settings()
+    known = {given.id: given for given in settings.known_series}
+    try:
+        with open_service(settings, datetime.now(UTC)) as service:
+            pairs = [(known[series_id], datetime.fromisoformat(as_of)) for series_id, as_of in chosen.items()]
+            return Completed(message=str(look(service, pairs, _progress_logged())))
+    except FortnightError as error:
+        return failed(error)
 
 
 def _progress_logged() -> Progress:

@@ -12,6 +12,8 @@ from forecasting.errors import SettingsError
 LEVELS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.99)
 """The quantile levels that every model forecasts, in ascending order; the middle one is the median."""
 QUANTILES = (0.1, 0.5, 0.9)
+"""Those of them that the pinball loss is taken over."""
+PUBLISHED = (0.01, 0.05, 0.1, 0.3, 0.5, 0.7, 0.9, 0.95, 0.99)
 """Those of them that are published."""
 
 Resolution = Literal["daily", "interval"]
@@ -150,12 +152,34 @@ def parse_moment(text: str, zone: ZoneInfo, option: str = "as-of") -> datetime:
         raise SettingsError(f"{option} {text!r} is not a time", remedy) from None
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """The beginning or the end of an alert episode."""
+Severity = Literal["page", "digest"]
+"""Somebody must look now, or with the next digest."""
 
-    series_id: str
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one rule found in one watch.
+
+    Args:
+        rule: its name in `forecasting.rules.RULES`.
+        series_id: a registered series; None for all of them together, or for the service itself.
+        bad: None where it cannot be judged today, which changes nothing.
+        since: since when it is bad, in the time of the data.
+        message: what, and how bad, in one sentence.
+        remedy: empty for that of the rule.
+        score: how bad, for sorting: the larger the worse.
+        picture: path of a PNG.
+    """
+
     rule: str
-    as_of: datetime
+    series_id: str | None
+    bad: bool | None
+    since: datetime
+    severity: Severity
     message: str
-    resolved: bool = False
+    cause: str = ""
+    remedy: str = ""
+    score: float | None = None
+    mlflow_run_id: str | None = None
+    picture: str | None = None
+    issue_id: int | None = None

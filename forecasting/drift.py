@@ -35,6 +35,8 @@ class Loss:
 class State(StrEnum):
     TOO_EARLY = "too early to judge"
     STEADY = "steady"
+    UNSETTLED = "unsettled"
+    """Worth a line in a digest, no alarm."""
     DRIFTING = "drifting"
 
 

@@ -55,6 +55,10 @@ class PublishError(FortnightError):
     """A forecast is incomplete, not finite or out of order, and was kept from consumers."""
 
 
+class DeliveryError(FortnightError):
+    """An alert channel did not take a message. Addresses never stand in it."""
+
+
 class AlreadyRunning(FortnightError):  # noqa: N818 - a state that callers treat apart, not a fault
     """Another run holds this series."""
 

@@ -160,10 +160,14 @@ def forecast_frame(model: FittedModel, history: History) -> pd.DataFrame:
 
     Returns:
         one row a lead: lead (1 is the first day after the origin), target_start and target_end (UTC, 23 to 25 hours apart),
-        mean and a column for each of LEVELS, such as q2.5 and q50 (MWh a day).
+        mean and a column for each of LEVELS, such as q02.5 and q50 (MWh a day).
     """
-    forecast = model.forecast(history, np.array([len(history)]))
-    days = model.forecaster.layout.horizon_days
+    return frame_of(model.forecast(history, np.array([len(history)])), history)
+
+
+def frame_of(forecast: Forecast, history: History) -> pd.DataFrame:
+    """The frame of a forecast [1, days] from the end of a history; see `forecast_frame`."""
+    days = forecast.mean.shape[1]
     bounds = [
         calendar.day_bounds((history.days[-1] + pd.Timedelta(days=lead)).date(), history.series.zone) for lead in range(1, days + 1)
     ]
@@ -179,5 +183,5 @@ def forecast_frame(model: FittedModel, history: History) -> pd.DataFrame:
 
 
 def column(level: float) -> str:
-    """The name of a quantile's column: q10, q97.5."""
-    return f"q{100 * level:g}"
+    """The name of a quantile's column: q01, q10, q97.5."""
+    return f"q{'0' if level < 0.1 else ''}{100 * level:g}"

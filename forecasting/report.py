@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # these import torch, which most commands do without
     from forecasting.backtest import Plan
     from forecasting.backtest_scores import Scores
     from forecasting.jobs.promote import Evidence
+    from forecasting.jobs.replay import ReplayReport
     from forecasting.reproduce import Reproduced
 
 
@@ -51,10 +52,13 @@ def forecast_table(latest: Sequence[ForecastRow], series: Series) -> Table:
     """`published.forecast_latest` of one series as a table, by local day."""
     first = latest[0]
     warning = "SIMULATED, not real. " if series.simulated else ""
+    who = "weekly naive"
+    if first.model_name is not None:
+        who = f"{first.model_name} version {first.model_version}, MLflow run {first.mlflow_run_id}"
     table = Table(
         title=f"{warning}{series.name}: published.forecast_latest, days of {series.time_zone}",
         caption=(
-            f"{first.model_name} version {first.model_version}, MLflow run {first.mlflow_run_id}, "
+            f"issue {first.issue_id}, tier {first.tier}{f' ({first.reason})' if first.reason else ''}; {who}, "
             f"readings as of {first.readings_as_of:%F %H:%M}Z, issued {first.issued_at:%F %H:%M}Z"
         ),
         title_justify="left",
@@ -171,6 +175,24 @@ def show_scores(console: Console, scores: "Scores", plan: "Plan", series: Series
 
 def _scores_row(row: Mapping[str, float]) -> list[str]:
     return [shape.format(row[name]) for name, (_, shape) in SCORE_COLUMNS.items()]
+
+
+def replay_table(report: "ReplayReport") -> Table:
+    """Every alert of a replay: when it fired, what it was and since when, and the likely cause."""
+    rows = [
+        [
+            f"{day}",
+            finding.severity,
+            finding.rule,
+            finding.series_id or "all",
+            f"{finding.since:%F}",
+            finding.cause or finding.message,
+        ]
+        for day, finding in report.fired
+    ]
+    table = _narrow(["day", "", "rule", "series", "since", "cause"], rows, left=("day", "", "rule", "series", "since", "cause"))
+    table.title = "alerts, by the day on which they fired"
+    return table
 
 
 def versions_table(series: Series, versions: Sequence[ListedVersion], champion: int | None) -> Table:

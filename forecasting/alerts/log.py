@@ -2,13 +2,10 @@
 
 import logging
 
-from forecasting.domain import Alert
-
 logger = logging.getLogger(__name__)
 
 
-def send_to_log(alert: Alert) -> None:
-    """A warning when an episode begins, a note when it ends."""
-    level = logging.INFO if alert.resolved else logging.WARNING
-    word = "resolved" if alert.resolved else "ALERT"
-    logger.log(level, "%s %s %s: %s", word, alert.series_id, alert.rule, alert.message)
+def send_to_log(kind: str, subject: str, body: str) -> None:
+    """A note when something ends or is tried out, else a warning."""
+    level = logging.INFO if kind in ("resolved", "test") else logging.WARNING
+    logger.log(level, "%s\n%s", subject, body)

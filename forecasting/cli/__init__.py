@@ -1,8 +1,10 @@
 """The command `fortnight`: the daily jobs without Prefect, looking at what there is, and ways into what they leave."""
 
+from collections.abc import Callable, Mapping, Sequence
+
 import typer
 
-from forecasting.cli import jobs, keeping, looking, modelling, reproducing, servers
+from forecasting.cli import alerting, jobs, keeping, lineage, looking, modelling, replaying, reproducing, servers
 from forecasting.cli.running import guarded
 
 app = typer.Typer(
@@ -11,10 +13,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-PANELS = {
+PANELS: Mapping[str, Sequence[Callable[..., object]]] = {
     "Jobs": (jobs.daily, jobs.ingest, jobs.backfill, jobs.retrain, jobs.publish, jobs.watch),
-    "Modelling": (modelling.models, modelling.promote, modelling.rollback, modelling.backtest, reproducing.reproduce),
-    "Looking": (looking.show, looking.status, looking.doctor),
+    "Modelling": (
+        modelling.models,
+        modelling.promote,
+        modelling.rollback,
+        modelling.backtest,
+        replaying.replay,
+        reproducing.reproduce,
+    ),
+    "Looking": (looking.show, looking.status, looking.doctor, lineage.explain, lineage.verify),
+    "Alerts": (alerting.alerts, alerting.ack, alerting.silence, alerting.silences, alerting.unsilence, alerting.notify),
     "Servers": (servers.migrate, keeping.access, keeping.keep, keeping.compact, servers.mlflow, servers.prefect, servers.stop),
 }
 for panel, commands in PANELS.items():

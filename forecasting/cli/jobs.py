@@ -11,8 +11,9 @@ from forecasting.cli.running import run
 def daily(source: SourceOption = None, path: PathOption = None, series: SeriesOption = None, as_of: AsOfOption = None) -> None:
     """Ingest, retrain, publish, watch; then show the forecast."""
     from forecasting.jobs.daily import daily as job
+    from forecasting.jobs.watch import watch as look
 
-    run(job, source, path, series, as_of, show_forecast=True)
+    run(job, source, path, series, as_of, show_forecast=True, afterwards=look)
 
 
 def ingest(source: SourceOption = None, path: PathOption = None, series: SeriesOption = None, as_of: AsOfOption = None) -> None:
@@ -57,7 +58,7 @@ def publish(source: SourceOption = None, path: PathOption = None, series: Series
 
 
 def watch(source: SourceOption = None, path: PathOption = None, series: SeriesOption = None, as_of: AsOfOption = None) -> None:
-    """Judge the validation losses; open or resolve alerts."""
-    from forecasting.jobs.watch import watch as job
+    """Judge forecasts, losses and readings; open or resolve alerts, act on them, and send what waits to be sent."""
+    from forecasting.jobs.watch import watch as look
 
-    run(job, source, path, series, as_of, stored=True)
+    run(None, source, path, series, as_of, stored=True, afterwards=look)

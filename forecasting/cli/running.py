@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 out, err = Console(), Console(stderr=True)
 INTERRUPTED, GO_ON = 130, "interrupted; nothing is half-written, run the same command again to go on"
+Afterwards = Callable[["Service", Sequence[tuple[SeriesSettings, datetime]], Report], object]
 Job = Callable[["Service", SeriesSettings, datetime, Report], object]
 
 
@@ -53,7 +54,7 @@ def stop_at_once(_signal: int, _frame: object) -> NoReturn:
 
 
 def run(
-    job: Job,
+    job: Job | None,
     source: str | None,
     path: Path | None,
     series: Sequence[str] | None,
@@ -62,11 +63,13 @@ def run(
     stored: bool = False,
     show_forecast: bool = False,
     hold: str = "",
+    afterwards: Afterwards | None = None,
 ) -> None:
     """Run a job for each chosen series, holding it; one that fails does not keep the others from running.
 
     Args:
         stored: the job works on what is stored, and needs no source.
+        afterwards: what is done once with all series, each at its as-of time, however the jobs went.
         hold: hold only this part of a series, such as `/backfill`, so that other work on it goes on.
 
     Raises:
@@ -81,9 +84,14 @@ def run(
     failures: list[FortnightError] = []
     with open_service(settings, now) as service, progress_shown() as report:
         ids = service.store.readings.stored_ids() if stored else None
-        for given in choose_series(settings, source, path, series or (), ids):
+        chosen = [
+            (given, as_of_moment(as_of, ZoneInfo(given.time_zone), now))
+            for given in choose_series(settings, source, path, series or (), ids)
+        ]
+        for given, moment in chosen:
+            if job is None:
+                break
             try:
-                moment = as_of_moment(as_of, ZoneInfo(given.time_zone), now)
                 with service.store.hold(f"{given.id}{hold}"):
                     job(service, given, moment, report)
                 if show_forecast:
@@ -92,6 +100,11 @@ def run(
                 if failures:
                     complain(failures[-1])
                 failures.append(error)
+        if afterwards is not None:
+            known = set(service.store.readings.stored_ids())
+            at_rest = [(given, moment) for given, moment in chosen if given.id in known]
+            if at_rest:
+                afterwards(service, at_rest, report)
     if failures:
         raise failures[-1]
 

@@ -1,4 +1,4 @@
-"""The daily story in four steps: ingest, retrain, publish, watch. `daily` tells it from beginning to end.
+"""The daily story in four steps: ingest, retrain and publish each series, which `daily` tells; then watch all of them.
 
 Each step reads data at rest and may be run again at any time. None takes the series' lock: whoever calls them holds it
 (`Store.hold`). `as_of` is the moment up to which anything may be known; there is no clock in here.

@@ -1,4 +1,4 @@
-"""The whole story for one series: ingest, retrain, publish, watch."""
+"""The story of one series: ingest, retrain, publish. `watch` then looks at all of them."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -8,8 +8,7 @@ from forecasting.errors import FortnightError, SettingsError
 from forecasting.jobs import Progress, silent
 from forecasting.jobs.ingest import ingest
 from forecasting.jobs.publish import publish
-from forecasting.jobs.retrain import retrain
-from forecasting.jobs.watch import watch
+from forecasting.jobs.retrain import retrain_if_due
 from forecasting.service import Service
 from forecasting.settings import SeriesSettings
 
@@ -17,9 +16,8 @@ logger = logging.getLogger(__name__)
 
 STEPS: Mapping[str, Callable[[Service, SeriesSettings, datetime, Progress], object]] = {
     "ingest": ingest,
-    "retrain": retrain,
+    "retrain": retrain_if_due,
     "publish": publish,
-    "watch": watch,
 }
 """In order. Each stands on data at rest, so the next may be tried when one fails: a failed ingest makes a forecast staler, not
 absent, and a failed retrain leaves the old champion."""

@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -22,13 +22,15 @@ from forecasting.jobs.register import Candidate, register
 from forecasting.models import MODELS, build
 from forecasting.models.base import Epoch
 from forecasting.predicting import FittedModel, Judged
-from forecasting.service import Service
+from forecasting.service import Service, demand_series
 from forecasting.settings import SeriesSettings
 from forecasting.store.versions import ModelVersion
 from forecasting.training import one_thread, repeatable
 from forecasting.windows import Layout, require_trainable, whole_origins
 
 logger = logging.getLogger(__name__)
+HALF_A_DAY = timedelta(hours=12)
+"""Runs come an hour early or late: clocks change, and runs are repeated."""
 FEWEST_OUTLOOKS = 21
 """Origins with a weather forecast, below which models that read forecasts cannot be judged."""
 
@@ -106,12 +108,23 @@ def daily_layout(service: Service) -> Layout:
     return Layout(DAILY, 1, model.past_days, model.horizon_days, Information(model.information), model.temperature)
 
 
+def retrain_if_due(service: Service, given: SeriesSettings, as_of: datetime, progress: Progress = silent) -> RetrainReport | str:
+    """`retrain`, unless the last one is younger than the settings ask for."""
+    series, every = demand_series(given), timedelta(days=service.settings.training.every_days)
+    last = service.store.versions.last_retrain(service.store.readings.key(series), DAILY, as_of)
+    if last is not None and as_of - last < every - HALF_A_DAY and every > HALF_A_DAY * 2:
+        told = f"trained {last.astimezone(series.zone):%F}, due every {every.days} days"
+        logger.info("%s: %s", series.series_id, told)
+        return told
+    return retrain(service, given, as_of, progress)
+
+
 def retrain_key(service: Service, history: History) -> str:
     """What a retrain depends on, as one digest: same key, same bits."""
     told = {
         "history": history.fingerprint,
         "model": service.settings.model.model_dump(),
-        "training": service.settings.training.model_dump(),
+        "training": service.settings.training.model_dump(exclude={"every_days"}),
         "features": calendar.FEATURES,
         "resolution": DAILY,
     }

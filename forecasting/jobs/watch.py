@@ -1,48 +1,68 @@
-"""Watch: has the validation loss drifted? One alert an episode, resolved when it ends."""
+"""Watch: look at every series and at all of them together. What is found becomes alerts, which lead to actions and to messages."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from forecasting import alerts, drift
-from forecasting.domain import DAILY, Alert
+from forecasting.domain import Finding
 from forecasting.jobs import Progress, silent
-from forecasting.service import Service, demand_series
+from forecasting.jobs.actions import act
+from forecasting.jobs.alerting import Recorded, record
+from forecasting.jobs.deliver import deliver_or_leave
+from forecasting.jobs.evidence import Seen, see
+from forecasting.jobs.findings import of_all, of_series
+from forecasting.service import Service
 from forecasting.settings import SeriesSettings
 
 logger = logging.getLogger(__name__)
-RULE = "validation_loss_drift"
 
 
 @dataclass(frozen=True, slots=True)
 class WatchReport:
-    """The verdict, and whether an episode began or ended with it."""
+    """What was found, and which episodes began or ended with it."""
 
-    verdict: drift.Verdict
-    opened: bool
-    resolved: bool
+    findings: Sequence[Finding]
+    recorded: Recorded
+    outcomes: Sequence[str] = ()
+
+    @property
+    def bad(self) -> list[Finding]:
+        return [finding for finding in self.findings if finding.bad]
 
     def __str__(self) -> str:
-        return f"{self.verdict}" + ("; alert opened" if self.opened else "; alert resolved" if self.resolved else "")
-
-
-def watch(service: Service, given: SeriesSettings, as_of: datetime, progress: Progress = silent) -> WatchReport:
-    """Judge the validation losses known at `as_of`; open or resolve the series' alert."""
-    series = demand_series(given)
-    progress("watching", 0, 1)
-    store, key = service.store, service.store.readings.key(series)
-    rows = store.versions.validation_losses(key, DAILY, as_of)
-    verdict = drift.judge([drift.Loss(row.as_of, row.model_mwh, row.weekly_naive_mwh) for row in rows], service.settings.drift)
-    message = str(verdict)
-    if rows:
-        message = (
-            f"{message}; champion {rows[-1].model_name} version {rows[-1].version}; compare its run with earlier ones in MLflow"
+        judged = sum(finding.bad is not None for finding in self.findings)
+        told = (
+            f"{len(self.bad)} of {judged} rules found something" if self.bad else f"all {judged} rules that can be judged are well"
         )
-    opened = verdict.state is drift.State.DRIFTING and store.alerts.open(key, RULE, as_of, message)
-    resolved = verdict.state is drift.State.STEADY and store.alerts.resolve(key, RULE, as_of)
-    if opened or resolved:
-        alerts.announce(Alert(series.series_id, RULE, as_of, message, resolved), service.settings.alert_channels)
-    progress("watching", 1, 1)
-    report = WatchReport(verdict, opened, resolved)
-    logger.info("%s: %s", series.series_id, report)
+        names = sorted({f"{finding.rule} ({finding.series_id or 'all series'})" for finding in self.bad})
+        return "; ".join(filter(None, (told, ", ".join(names[:MOST_NAMED]), str(self.recorded), *self.outcomes)))
+
+
+MOST_NAMED = 8
+
+
+def watch(service: Service, chosen: Sequence[tuple[SeriesSettings, datetime]], progress: Progress = silent) -> WatchReport:
+    """Watch series, each at its as-of time; whatever is due for sending is sent. The pool is judged only where none is left out.
+
+    Raises:
+        SettingsError: a series that was never ingested.
+    """
+    every: list[Seen] = []
+    findings: list[Finding] = []
+    stored = set(service.store.readings.stored_ids())
+    for done, (given, as_of) in enumerate(chosen):
+        progress("watching", done, len(chosen))
+        seen = see(service, given, as_of)
+        every.append(seen)
+        findings += of_series(seen, as_of, service.settings, alone=stored == {given.id})
+    latest = max(as_of for _, as_of in chosen)
+    if stored <= {given.id for given, _ in chosen}:
+        findings += of_all(every, latest, service.settings)
+    recorded = record(service, findings, latest)
+    outcomes = act(service, chosen, {seen.series.series_id: seen for seen in every}, progress)
+    report = WatchReport(findings, recorded, outcomes)
+    deliver_or_leave(service, service.now)
+    progress("watching", len(chosen), len(chosen))
+    logger.log(logging.WARNING if report.bad else logging.INFO, "watch: %s", report)
     return report

@@ -137,25 +137,54 @@ class WeatherPaths(Forecaster):
         paths: np.ndarray = self._demand_paths(history, self._known(history.before(position)), position).numpy()
         return paths
 
+    def weather_mwh(self, history: History, position: int) -> np.ndarray:
+        """What the expected weather adds to each coming day, against the usual weather of the season [horizon_days], MWh."""
+        known, horizon = self._known(history.before(position)), self.layout.horizon_days
+        weight = torch.from_numpy(history.weights_and_after(horizon)[position : position + horizon]).double()
+        expected, usual = (
+            (self.level.back(self._expected(history, known, position, self._generator(history, position), usual=usual)) * weight)
+            .sum(dim=-1)
+            .mean(dim=0)
+            for usual in (False, True)
+        )
+        added: np.ndarray = (expected - usual).numpy()
+        return added
+
+    def _generator(self, history: History, position: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, _ordinal(history.days[0]) + position])
+
     def _demand_paths(self, history: History, known: Known, position: int) -> Tensor:
-        horizon = self.layout.horizon_days
-        generator = np.random.default_rng([self.seed, _ordinal(history.days[0]) + position])
-        season = (_days_from(history, position, horizon)).day_of_year
-        carried = torch.einsum("hk,sk->hs", self.carry, known.states[position - 1])
-        base = known.base[position : position + horizon] + carried
-        if self.layout.information is Information.U:
-            effect = (seasonal_waves(torch.from_numpy(np.asarray(season))) @ self.thermal_season)[None]
-        else:
-            weather = self._weather_paths(history, known, position, generator)
-            warm = min(WARM_UP_DAYS, position)
-            before = known.temperature_c[position - warm : position].expand(len(weather), -1, -1)
-            effect = self._effect(torch.cat([before, weather], dim=1), history, position - warm, warm)
-        off = (self.error_season - int(season[0])).abs()
+        generator = self._generator(history, position)
+        expected = self._expected(history, known, position, generator)
+        first_day = int(_days_from(history, position, 1).day_of_year[0])
+        off = (self.error_season - first_day).abs()
         near = torch.minimum(off, 366 - off) <= ERROR_SEASON_DAYS
         blocks = torch.nonzero(near if near.any() else torch.ones_like(near)).squeeze(1).numpy()
         drawn = generator.choice(blocks, size=self.paths) if len(blocks) else np.zeros(0, dtype=int)
-        noise = self.errors[torch.from_numpy(drawn)].double() if len(drawn) else torch.zeros(1, *base.shape, dtype=torch.float64)
-        return self.level.back(base + effect + noise)
+        if len(drawn):
+            noise = self.errors[torch.from_numpy(drawn)].double()
+        else:
+            noise = torch.zeros(1, *expected.shape[1:], dtype=torch.float64)
+        return self.level.back(expected + noise)
+
+    def _expected(
+        self, history: History, known: Known, position: int, generator: np.random.Generator, *, usual: bool = False
+    ) -> Tensor:
+        """Levels (not MWh) of the coming days [paths, horizon_days, slots], one path where the weather is given.
+
+        Args:
+            usual: as if the weather were that of the season.
+        """
+        horizon = self.layout.horizon_days
+        carried = torch.einsum("hk,sk->hs", self.carry, known.states[position - 1])
+        base = known.base[position : position + horizon] + carried
+        if usual or self.layout.information is Information.U:
+            season = torch.from_numpy(np.asarray(_days_from(history, position, horizon).day_of_year))
+            return base + (seasonal_waves(season) @ self.thermal_season)[None]
+        weather = self._weather_paths(history, known, position, generator)
+        warm = min(WARM_UP_DAYS, position)
+        before = known.temperature_c[position - warm : position].expand(len(weather), -1, -1)
+        return base + self._effect(torch.cat([before, weather], dim=1), history, position - warm, warm)
 
     def _weather_paths(self, history: History, known: Known, position: int, generator: np.random.Generator) -> Tensor:
         """Temperatures of the coming days [paths, horizon_days, slots], C; one path where they are known."""

@@ -10,10 +10,12 @@ from forecasting.store.database import connect
 from forecasting.store.forecasts import Forecasts
 from forecasting.store.ingests import Ingests
 from forecasting.store.locks import series_lock
+from forecasting.store.outbox import Outbox
 from forecasting.store.readings import Readings
 from forecasting.store.retention import Retention
 from forecasting.store.schema import migrate
 from forecasting.store.versions import Versions
+from forecasting.store.watched import Watched
 
 
 class Store:
@@ -40,6 +42,8 @@ class Store:
         self.alerts = Alerts(self.connection)
         self.access = Access(self.connection)
         self.retention = Retention(self.connection)
+        self.watched = Watched(self.connection)
+        self.outbox = Outbox(self.connection)
 
     def hold(self, series_id: str) -> AbstractContextManager[None]:
         """Hold a series for the length of a block; see `series_lock`."""

@@ -65,6 +65,15 @@ class Readings:
         row = self.connection.execute(statement("newest_reading"), {"series_key": self.key(series), "as_of": as_of}).fetchone()
         return row[0] if row else None  # type: ignore[return-value]
 
+    def newest_issue(self, series: Series, as_of: datetime, since: datetime) -> datetime | None:
+        """When the newest forecast of moments from `since` on was issued, of those known at `as_of`; None where the series is not
+        stored, or has none."""
+        if series.series_id not in self._keys and self.series(series.series_id) is None:
+            return None
+        parameters = {"series_key": self.key(series), "as_of": as_of, "since": since}
+        row = self.connection.execute(statement("newest_weather_issue"), parameters).fetchone()
+        return row[0] if row else None  # type: ignore[return-value]
+
     def as_of(self, series: Series, as_of: datetime, since: datetime = BEGINNING, until: datetime = END) -> pd.DataFrame:
         """The readings frame as it was known at `as_of`, of intervals that start at `since` or later and before `until`, oldest
         first."""

@@ -10,6 +10,8 @@ from psycopg.rows import class_row, dict_row
 from forecasting.domain import Information, Resolution
 from forecasting.store.database import Connection, statement
 
+FILES_KEPT = 3
+"""Champions of a series whose files are kept in Postgres."""
 PromotionKind = Literal["elected", "by hand", "rollback"]
 
 
@@ -149,6 +151,53 @@ class Versions:
         }
         return self._one("champion_before", parameters)
 
+    def by_key(self, model_version_key: int) -> ModelVersion | None:
+        return self._one("model_version_by_key", {"model_version_key": model_version_key})
+
+    def champions(self, series_key: int, resolution: Resolution, as_of: datetime, limit: int) -> list[ModelVersion]:
+        """Who was champion up to `as_of`, newest first."""
+        parameters = {"series_key": series_key, "resolution": resolution, "as_of": as_of, "limit": limit}
+        with self.connection.cursor(row_factory=dict_row) as cursor:
+            return [_version(row) for row in cursor.execute(statement("champions_of_before"), parameters)]
+
+    def last_retrain(self, series_key: int, resolution: Resolution, as_of: datetime) -> datetime | None:
+        """The as-of time of the newest retrain by then; None before the first."""
+        parameters = {"series_key": series_key, "resolution": resolution, "as_of": as_of}
+        row = self.connection.execute(statement("last_retrain"), parameters).fetchone()
+        return row[0] if row else None  # type: ignore[return-value]
+
+    def predecessor(self, version: ModelVersion, as_of: datetime) -> ModelVersion | None:
+        """The newest version of the same family that was trained by `as_of`."""
+        parameters = {
+            "series_key": version.series_key,
+            "resolution": version.resolution,
+            "family": version.family,
+            "as_of": as_of,
+        }
+        return self._one("predecessor", parameters)
+
+    def keep_files(self, version: ModelVersion, weights: bytes, card: bytes) -> None:
+        """Keep a champion's files for when MLflow is down, beside those of the few before it."""
+        parameters = {
+            "model_version_key": version.model_version_key,
+            "series_key": version.series_key,
+            "weights": weights,
+            "card": card,
+            "others": FILES_KEPT - 1,
+        }
+        self.connection.execute(statement("keep_model_file"), parameters)
+
+    def files(self, version: ModelVersion) -> tuple[bytes, bytes] | None:
+        """Kept weights and card; None where they are not."""
+        query = "SELECT weights, card FROM fortnight.model_file WHERE model_version_key = %s"
+        row = self.connection.execute(query, (version.model_version_key,)).fetchone()
+        if row is None:
+            return None
+        weights, card = row
+        assert isinstance(weights, bytes)
+        assert isinstance(card, bytes)
+        return weights, card
+
     def settle_alias(self, version: ModelVersion) -> None:
         """Note that the MLflow alias has followed this election."""
         self.connection.execute(
@@ -171,4 +220,8 @@ class Versions:
     def _one(self, name: str, parameters: Mapping[str, Any]) -> ModelVersion | None:
         with self.connection.cursor(row_factory=dict_row) as cursor:
             row = cursor.execute(statement(name), parameters).fetchone()
-        return None if row is None else ModelVersion(**{**row, "information": Information(row["information"])})
+        return None if row is None else _version(row)
+
+
+def _version(row: dict[str, Any]) -> ModelVersion:
+    return ModelVersion(**{**row, "information": Information(row["information"])})

@@ -109,5 +109,6 @@ def test_a_backfill_reaches_further_back(folder: Path) -> None:
 def test_help_names_every_command(folder: Path) -> None:
     text = fortnight(folder, "--help").stdout
     jobs = ("daily", "ingest", "backfill", "retrain", "publish", "watch")
-    for command in (*jobs, "show", "status", "doctor", "psql", "mlflow", "prefect", "stop", "migrate"):
+    alerts = ("alerts", "ack", "silence", "silences", "unsilence", "notify")
+    for command in (*jobs, *alerts, "show", "status", "doctor", "psql", "mlflow", "prefect", "stop", "migrate"):
         assert command in text

@@ -7,11 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from forecasting.artefact import CARD, WEIGHTS
 from forecasting.domain import parse_moment
-from forecasting.errors import HistoryError, WeightsError
 from forecasting.jobs.daily import daily
 from forecasting.jobs.history import known_history
 from forecasting.jobs.publish import publish
@@ -146,25 +143,6 @@ def test_an_alias_moved_by_hand_is_respected(settings: Settings, vic_csv: Path) 
         service.registry.move_champion(newest.model_name, other)
         publish(service, given, newest.readings_as_of)
         assert service.store.forecasts.latest("vic", "daily")[0].model_version == other
-
-
-@pytest.mark.parametrize("name", [WEIGHTS, CARD])
-def test_tampered_models_are_refused(settings: Settings, vic_csv: Path, name: str) -> None:
-    with open_service(settings, NOW) as service:
-        given = run(service, vic_csv, "2014-01-01")
-        for path in settings.home.rglob(name):
-            content = bytearray(path.read_bytes())
-            content[len(content) // 2] ^= 1
-            path.write_bytes(content)
-        with pytest.raises(WeightsError, match=name):
-            publish(service, given, parse_moment("2014-01-01", demand_series(given).zone))
-
-
-def test_stale_readings_do_not_make_a_forecast_of_the_past(settings: Settings, vic_csv: Path) -> None:
-    with open_service(settings, NOW) as service:
-        given = run(service, vic_csv, "2014-12-31")
-        with pytest.raises(HistoryError, match="would lie before the as-of time"):
-            publish(service, given, parse_moment("2015-02-01", demand_series(given).zone))
 
 
 def test_the_readmes_queries_run(settings: Settings, vic_csv: Path) -> None:

@@ -1,17 +1,23 @@
 """Series, batches and model versions for store tests."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from forecasting.calendar import day_bounds
 from forecasting.domain import Information, Quantity, Series
 from forecasting.frames import Batch, readings_frame, rejected_frame
 from forecasting.store import Store
+from forecasting.store.forecasts import NewIssue
 from forecasting.store.ingests import Added, IngestKind, Window
 from forecasting.store.versions import ModelVersion, NewVersion, ScoreRow
 
 HALF_HOUR = timedelta(minutes=30)
+MELBOURNE = ZoneInfo("Australia/Melbourne")
 START = datetime(2014, 1, 1, tzinfo=UTC)
 
 
@@ -82,17 +88,64 @@ def score_row(forecaster: str, pinball_mwh: float, version: int | None = None) -
     return ScoreRow(forecaster, version, START.date(), START.date(), 10, pinball_mwh, pinball_mwh, 4.0, 0.8, 0.8)
 
 
-def forecast(leads: int = 14) -> pd.DataFrame:
-    """A valid forecast frame from START on."""
-    starts = [START + timedelta(days=k) for k in range(leads)]
+ORIGIN = datetime(2014, 1, 1, 13, tzinfo=UTC)
+"""A local midnight in Melbourne."""
+QUANTILES = {
+    "q01": 80.0,
+    "q05": 85.0,
+    "q10": 90.0,
+    "q30": 95.0,
+    "q50": 99.0,
+    "q70": 103.0,
+    "q90": 110.0,
+    "q95": 115.0,
+    "q99": 120.0,
+}
+PEAK = {"peak_q10_mw": 5.0, "peak_q50_mw": 6.0, "peak_q90_mw": 7.0}
+DRIVERS = {"reference_mwh": 98.0, "calendar_mwh": 1.0, "weather_mwh": 0.5, "previous_model_mwh": None}
+
+
+def forecast(leads: int = 14, origin: datetime = ORIGIN) -> pd.DataFrame:
+    """A valid forecast frame of local days of Melbourne from an origin on."""
+    first = origin.astimezone(MELBOURNE).date()
+    bounds = [day_bounds(first + timedelta(days=k), MELBOURNE) for k in range(leads)]
+    starts = [start for start, _ in bounds]
     return pd.DataFrame(
         {
             "lead": range(1, leads + 1),
             "target_start": starts,
-            "target_end": [start + timedelta(days=1) for start in starts],
+            "target_end": [end for _, end in bounds],
             "mean": 100.0,
-            "q10": 90.0,
-            "q50": 99.0,
-            "q90": 110.0,
+            **QUANTILES,
+            **PEAK,
+            "peak_start": starts,
+            **DRIVERS,
         }
     )
+
+
+def new_issue(version: ModelVersion, origin: datetime = ORIGIN, inputs: str = "inputs", **changed: Any) -> NewIssue:
+    """An issue of a champion from sound data, six hours after its origin."""
+    issue = NewIssue(
+        series_key=version.series_key,
+        resolution="daily",
+        origin=origin,
+        inputs_start=origin - timedelta(days=14),
+        readings_as_of=origin + timedelta(hours=6),
+        model_version_key=version.model_version_key,
+        history_sha256="h",
+        inputs_sha256=inputs,
+        unit="MWh",
+        leads=14,
+        tier="champion",
+        reason=None,
+        feed_at_fault=None,
+        age_days=0,
+        git_sha="d" * 40,
+        recipe={"since": "2012-01-01T00:00:00+00:00", "outlook_days": 0},
+        weather_issued_at=None,
+        previous_issue_id=None,
+        plausible_min_mwh=10.0,
+        plausible_max_mwh=1000.0,
+    )
+    return replace(issue, **changed)

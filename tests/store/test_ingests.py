@@ -2,7 +2,6 @@
 
 import threading
 from dataclasses import replace
-from datetime import timedelta
 
 import numpy as np
 import pandas as pd
@@ -11,9 +10,8 @@ import pytest
 from forecasting.domain import Quantity
 from forecasting.frames import Batch, readings_frame, rejected_frame
 from forecasting.store import Store
-from forecasting.store.forecasts import NewIssue
 from forecasting.store.ingests import Gap, Window
-from tests.store.builders import HALF_HOUR, START, add_version, at, batch, forecast, merge, new_version, series
+from tests.store.builders import HALF_HOUR, START, add_version, at, batch, forecast, merge, new_issue, new_version, series
 
 FOREVER = at(100_000)
 
@@ -71,8 +69,8 @@ def test_a_correction_names_the_models_and_forecasts_that_used_the_old_value(reg
     used = add_version(registered, trained)
     later = add_version(registered, replace(new_version(key, version=8, as_of=at(30)), history_start=at(0), history_end=at(2)))
     for model, as_of in ((used, 11), (later, 30)):
-        issue = NewIssue(model, START, at(-4), at(as_of), f"history {as_of}", "MWh", leads=14)
-        registered.forecasts.publish(forecast(), issue)
+        issue = new_issue(model, at(-22), f"inputs {as_of}", readings_as_of=at(as_of))
+        registered.forecasts.publish(forecast(origin=at(-22)), issue)
     assert merge(registered, series(), {0: 99.0, 1: 2.0, 2: 98.0}, as_of=20).corrected == 2
     rows = registered.connection.execute("SELECT * FROM published.corrections ORDER BY interval_start").fetchall()
     assert [row[:7] for row in rows] == [
@@ -90,11 +88,8 @@ def test_a_forecast_is_named_for_its_inputs_too(registered: Store) -> None:
     merge(registered, series(), values(0), as_of=10)
     old = replace(new_version(key, as_of=at(-50)), history_start=at(-100), history_end=at(-50))
     model = add_version(registered, old)
-    issue = NewIssue(model, at(48), at(0), at(60), "history", "MWh", leads=14)
-    frame = forecast()
-    for column in ("target_start", "target_end"):
-        frame[column] += timedelta(days=1)
-    registered.forecasts.publish(frame, issue)
+    issue = new_issue(model, at(26), inputs_start=at(0), readings_as_of=at(60))
+    registered.forecasts.publish(forecast(origin=at(26)), issue)
     merge(registered, series(), {0: 5.0}, as_of=70)
     assert registered.connection.execute("SELECT models, forecasts FROM published.corrections").fetchall() == [([], [1])]
 

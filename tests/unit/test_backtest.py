@@ -138,7 +138,7 @@ def test_the_table_holds_every_pair_in_the_units_of_the_protocol(tmp_path: Path)
     first = table.iloc[0]
     assert (first["origin"], first["target"]) == ("2012-04-30", "2012-05-01")
     assert first["q50"] == pytest.approx(found.history.energy_mwh[121 - 7] / 1000)
-    assert (table["q1"] <= table["q99"]).all()
+    assert (table["q01"] <= table["q99"]).all()
 
 
 def test_half_hours_are_counted_in_utc_over_a_clock_change(tmp_path: Path) -> None:

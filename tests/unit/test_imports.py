@@ -13,6 +13,7 @@ OURS = ("forecasting", "flows")
 
 ONLY = {
     "prefect": ("flows",),
+    "apprise": ("forecasting.alerts",),
     "mlflow": ("forecasting.registry",),
     "psycopg": ("forecasting.store",),
     "alembic": ("forecasting.store",),
@@ -23,11 +24,14 @@ ONLY = {
 }
 """What may be imported by whom alone."""
 
-PLAIN = ("forecasting.calendar", "forecasting.frames", "forecasting.metrics")
+PLAIN = ("forecasting.calendar", "forecasting.frames", "forecasting.metrics", "forecasting.episodes", "forecasting.rules")
 WITHOUT_TORCH = (
     "forecasting.store",
     "forecasting.sources",
+    "forecasting.alerts",
+    "forecasting.episodes",
     "forecasting.drift",
+    "forecasting.watching",
     "forecasting.frames",
     "forecasting.calendar",
     "forecasting.history",
@@ -132,6 +136,7 @@ def test_every_rule_is_about_modules_that_exist() -> None:
         ("forecasting.service", "from forecasting.jobs import daily", "imports forecasting.jobs"),
         ("forecasting.cli", "if True:\n    import flows.daily", "imports flows.daily"),
         ("forecasting.drift", "import torch.nn", "imports torch.nn"),
+        ("forecasting.watching.inputs", "from forecasting.windows import Steps", "imports forecasting.windows"),
         ("forecasting.store.readings", "from forecasting import models", "imports forecasting.models"),
         ("forecasting.sources.csv", "from forecasting.windows import split", "imports forecasting.windows"),
         ("forecasting.metrics", "from forecasting.store import Store", "imports forecasting.store"),
@@ -162,7 +167,8 @@ def test_what_is_allowed_is_not_complained_of(module: str, source: str) -> None:
 
 def test_what_needs_no_torch_starts_without_it() -> None:
     """Torch costs seconds and 200 MB: neither what may not use it, nor the commands that do not, bring it in."""
-    quick = (*WITHOUT_TORCH, "forecasting.cli", "forecasting.jobs.ingest", "forecasting.jobs.backfill", "forecasting.jobs.status")
-    script = f"import sys, {', '.join(quick)}; print(*{{'torch', 'mlflow', 'prefect'}} & set(sys.modules))"
+    jobs = tuple(f"forecasting.jobs.{name}" for name in ("ingest", "backfill", "status", "alerting", "deliver", "watch"))
+    quick = (*WITHOUT_TORCH, "forecasting.cli", "forecasting.report_alerts", *jobs)
+    script = f"import sys, {', '.join(quick)}; print(*{{'torch', 'mlflow', 'prefect', 'apprise'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

@@ -169,6 +169,26 @@ def test_an_alarm_that_could_never_ring_is_refused(home: Path) -> None:
     assert "needed" in refusal().problem
 
 
+@pytest.mark.parametrize(
+    ("section", "lines", "named"),
+    [
+        ("drift.realised", "reference_days = [8, 63]", "reference_days"),
+        ("drift.realised", "min_reference = 64", "min_reference"),
+        ("drift.realised", "shortest = 30", "shortest"),
+        ("drift.realised", "z_digest = 9", "z_digest"),
+        ("drift.shift", "from_hour = 12\nto_hour = 4", "hours 12 to 4"),
+        ("drift.shift", "to_hour = 23", "hours 4 to 23"),
+        ("drift.shift", "reference_days = [36, 2]", "reference_days"),
+        ("drift.shift", "needed = 4", "needed"),
+        ("drift.band", "lead_groups = [[7, 2]]", "lead_groups"),
+        ("drift.band", "min_days = 30", "min_days"),
+    ],
+)
+def test_watching_that_could_find_nothing_is_refused(home: Path, section: str, lines: str, named: str) -> None:
+    write(home, f"[{section}]\n{lines}")
+    assert named in refusal().problem
+
+
 @pytest.mark.parametrize("show", [repr, str, Settings.model_dump_json])
 def test_the_database_password_is_not_shown(show: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORTNIGHT_DATABASE_URL", "postgresql://me:sesame@db/forecasts")
@@ -241,3 +261,45 @@ def test_commands_on_stored_series_leave_out_those_without_readings() -> None:
 def test_an_empty_variable_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORTNIGHT_HOME", "")
     assert load_settings().home.name == ".fortnight"
+
+
+@pytest.mark.parametrize(
+    "text", ['[alerts.channels]\nops = "json://me:sesame@host"', '[alerts.channels.ops]\nurl = "json://me:sesame@host"']
+)
+def test_a_secret_address_in_the_file_is_refused_without_being_told(home: Path, text: str) -> None:
+    write(home, text)
+    error = refusal()
+    assert "alert channel 'ops'" in error.problem
+    assert "url_env" in error.remedy
+    assert "sesame" not in str(error)
+
+
+def test_a_channel_is_described_in_the_file_and_addressed_by_the_environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(home, '[alerts.channels.ops]\ntakes = ["page"]\n[alerts.channels.team]\nurl_env = "TEAM_MAIL"')
+    monkeypatch.setenv("FORTNIGHT_ALERTS__CHANNELS__OPS__URL", "json://me:sesame@host/path?rto=5")
+    settings = load_settings()
+    ops, team = settings.alerts.channels["ops"], settings.alerts.channels["team"]
+    assert (ops.address().get_secret_value(), ops.takes) == ("json://me:sesame@host/path?rto=5", ("page",))
+    assert "sesame" not in f"{settings!r}{settings.model_dump_json()}"
+    with pytest.raises(SettingsError, match="TEAM_MAIL is not set"):
+        team.address()
+    monkeypatch.setenv("TEAM_MAIL", "mailto://sesame")
+    assert team.address().get_secret_value() == "mailto://sesame"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "named"),
+    [
+        ("FORTNIGHT_ALERTS__CHANNELS__OPS", "json://sesame", "CHANNELS__NAME__URL"),
+        ("FORTNIGHT_ALERTS__CHANNELS__OPS__TAKES", '["page"]', "url_env"),
+        ("FORTNIGHT_ALERTS__CHANNELS__OPS__URL_ENV", "json://sesame", "alerts.channels.ops.url_env"),
+        ("FORTNIGHT_ALERTS__CHANNELS__LOG__URL", "json://sesame", "'log' cannot be a channel"),
+        ("FORTNIGHT_ALERTS__ON_DRIFT", "panic", "alerts.on_drift"),
+        ("FORTNIGHT_ALERTS__TRIES", "0", "alerts.tries"),
+    ],
+)
+def test_a_channel_that_cannot_be_is_refused(variable: str, value: str, named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, value)
+    error = refusal()
+    assert named in error.problem
+    assert "sesame" not in str(error)

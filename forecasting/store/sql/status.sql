@@ -19,7 +19,7 @@ SELECT s.series_id, demand.series_id AS demand_id, s.quantity, s.source, s.inter
            WHERE q.series_key = s.series_key AND q.released_by IS NULL AND i.as_of > %(recent_since)s
        ) AS newly_quarantined,
        forecast.origin AS forecast_origin, forecast.issued_at AS forecast_issued_at, forecast.model_name, forecast.model_version,
-       (SELECT count(*) FROM fortnight.alert AS a WHERE a.series_key = s.series_key AND a.resolved_at IS NULL) AS open_alerts
+       (SELECT count(*) FROM fortnight.alert AS a WHERE a.series_key = s.series_key AND a.state IN ('firing', 'acknowledged')) AS open_alerts
 FROM fortnight.series AS s
 JOIN fortnight.series AS demand ON demand.series_key = coalesce(s.companion_of, s.series_key)
 LEFT JOIN LATERAL (

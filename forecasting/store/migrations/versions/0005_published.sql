@@ -1,6 +1,5 @@
 -- The contract with consumers. The real thing is NAME_v1, which never changes: its columns, their order, types and meaning stay. The
 -- stable name NAME is the newest version, SELECT * FROM NAME_v1. A change makes NAME_v2 beside it; both live for a while.
-DROP VIEW IF EXISTS published.forecast_latest;
 DROP VIEW published.corrections;
 DROP FUNCTION published.demand_as_of(timestamptz), published.weather_as_of(timestamptz), published.demand_forecast_as_of(timestamptz);
 CREATE INDEX series_companion ON fortnight.series (companion_of, quantity);
@@ -581,7 +580,7 @@ INSERT INTO word VALUES
     ('*', 'target_start', 'First moment of the target (UTC); local midnight for a day.'),
     ('*', 'target_end', 'End of the target (UTC), exclusive; 23 to 25 hours after target_start for a day.'),
     ('*', 'target_day', 'Local date of the target.'),
-    ('*', 'lead', 'Which target after the origin: 1 is the first, 14 the last of two weeks.'),
+    ('*', 'lead', 'Which target after the origin: 1 is the first; 14 is the last, or a later one where the origin lies days back.'),
     ('*', 'mean', 'Expected energy over the target, in unit.'),
     ('*', 'q01', 'Energy that is exceeded with 99 % probability, in unit; null in forecasts of old.'),
     ('*', 'q05', 'Energy that is exceeded with 95 % probability, in unit; null in forecasts of old.'),
@@ -600,10 +599,10 @@ INSERT INTO word VALUES
     ('*', 'readings_as_of', 'Readings were used as they were known at this moment.'),
     ('*', 'weather_issued_at', 'Issue time of the newest weather forecast that was used; null where none was.'),
     ('*', 'leads', 'How many targets the issue had when it was published.'),
-    ('*', 'tier', 'Who made it: champion, last_good (the champion''s last whole forecast moved on), or weekly_naive.'),
+    ('*', 'tier', 'Who made it: champion, last_good (a champion of before), or weekly_naive.'),
     ('*', 'reason', 'Why it is no better tier; null for champion.'),
     ('*', 'feed_at_fault', 'What kept a better forecast away: demand, weather, registry or model; null where nothing did.'),
-    ('*', 'age_days', 'How many days older than it should be is what the forecast rests on; 0 on a good morning.'),
+    ('*', 'age_days', 'Whole local days between the origin and the day it was made for, of which nothing was known; 0 on a good morning.'),
     ('*', 'model_name', 'Name of the model in the MLflow registry; null for weekly naive made on the spot.'),
     ('*', 'model_version', 'Version of the model in the MLflow registry; null for weekly naive made on the spot.'),
     ('*', 'family', 'Family of the model, such as weather_paths; null for weekly naive made on the spot.'),

@@ -116,7 +116,7 @@ GRANT USAGE ON SCHEMA fortnight TO fortnight_writer;
 GRANT INSERT ON fortnight.series, fortnight.series_lock, fortnight.ingest_run, fortnight.reading, fortnight.quarantine, fortnight.gap,
     fortnight.correction, fortnight.backfill, fortnight.model_version, fortnight.validation_score, fortnight.promotion,
     fortnight.forecast_value, fortnight.forecast_path, fortnight.model_file, fortnight.alert, fortnight.silence, fortnight.notification,
-    fortnight.drift_action, fortnight.issue_hold TO fortnight_writer;
+    fortnight.drift_action, fortnight.issue_hold, fortnight.predecessor_value TO fortnight_writer;
 GRANT UPDATE (name, region, publication_delay, source, interval_length) ON fortnight.series TO fortnight_writer;
 GRANT UPDATE (rows_new, rows_corrected, rows_quarantined, missing) ON fortnight.ingest_run TO fortnight_writer;
 GRANT UPDATE (known_at) ON fortnight.reading TO fortnight_writer;

@@ -1,27 +1,9 @@
-"""One open alert an episode; one run at a time for each series."""
-
-from datetime import timedelta
+"""One run at a time for each series."""
 
 import pytest
 
 from forecasting.errors import AlreadyRunning
 from forecasting.store import Store
-from tests.store.builders import START, series
-
-DAY = timedelta(days=1)
-
-
-def test_an_episode_opens_once_and_resolves_once(store: Store) -> None:
-    store.readings.register(series())
-    key = store.readings.key(series())
-    assert store.alerts.open(key, "drift", START, "worse")
-    assert not store.alerts.open(key, "drift", START + DAY, "still worse")
-    assert not store.alerts.resolve(key, "drift", START - DAY), "a replayed past cannot end it"
-    assert store.alerts.resolve(key, "drift", START + DAY)
-    assert not store.alerts.resolve(key, "drift", START + DAY)
-    assert store.alerts.open(key, "drift", START + 2 * DAY, "worse again")
-    rows = store.connection.execute("SELECT message, resolved_at IS NULL FROM fortnight.alert ORDER BY alert_id").fetchall()
-    assert rows == [("worse", False), ("worse again", True)]
 
 
 def test_a_held_series_is_refused_to_others_and_free_again_afterwards(store: Store) -> None:

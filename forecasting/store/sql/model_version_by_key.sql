@@ -1,0 +1,1 @@
+SELECT * FROM fortnight.model_version WHERE model_version_key = %(model_version_key)s

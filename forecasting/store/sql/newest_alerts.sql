@@ -1,0 +1,8 @@
+-- The newest episode of each rule and scope, open or not.
+SELECT DISTINCT ON (a.series_key, a.rule)
+       a.alert_id, s.series_id, a.rule, a.pending_as_of, a.judged_as_of, a.last_bad_as_of, a.fired_as_of, a.escalated_as_of,
+       a.resolved_as_of, a.state, a.times_bad, a.times_good, a.since, a.severity, a.message, a.cause, a.remedy,
+       a.severity_score AS score, a.mlflow_run_id, a.picture, a.issue_id, a.inhibited_by, a.acknowledged_by, a.note, a.told
+FROM fortnight.alert AS a
+LEFT JOIN fortnight.series AS s USING (series_key)
+ORDER BY a.series_key, a.rule, a.alert_id DESC
