@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -18,6 +18,9 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from forecasting.errors import StoreError
+from forecasting.jobs.daily import daily
+from forecasting.service import choose_series, open_service
+from forecasting.settings import load_settings
 from forecasting.store import Store, embedded
 from forecasting.store.database import Connection, connect
 from tests.conftest import need
@@ -304,6 +307,25 @@ def test_a_writer_reads_and_does_the_days_work(writer: Store) -> None:
     with writer.transaction():
         writer.connection.execute("SELECT fortnight.ensure_month(%s)", (START,))
         refused(writer.connection, "SELECT fortnight.make_ready(12345)", "P0002")
+
+
+def test_a_writer_does_whole_days_and_a_reader_sees_them(guarded: Guarded, home: Path) -> None:
+    """Ingest, retrain, publish and watch, twice, with rights to no more than they need."""
+    settings = load_settings(
+        home=home,
+        database_url=guarded.login("writer"),
+        training={"epochs": 2},
+        model={"candidates": ("weekly_naive", "two_stage_ridge")},
+        ingest={"history_days": 200},
+        git_sha="0" * 40,
+    )
+    given = choose_series(settings, source="simulated")[0]
+    with open_service(settings, datetime(2024, 3, 3, tzinfo=UTC)) as service:
+        for day in (1, 2):
+            daily(service, given, datetime(2024, 3, day, tzinfo=UTC))
+    with closing(connect(guarded.login("reader"))) as connection:
+        query = "SELECT lead, tier, model_version IS NOT NULL FROM forecast_latest WHERE series_id = 'simulated' ORDER BY lead"
+        assert connection.execute(query).fetchall() == [(lead, "champion", True) for lead in range(1, 15)]
 
 
 def test_only_the_owner_compacts(writer: Store) -> None:

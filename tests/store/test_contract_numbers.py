@@ -239,8 +239,9 @@ def test_alerts_and_status(world: World) -> None:
         for severity, worst in (("digest", "look"), ("page", "alarm")):
             execute(
                 """
-                INSERT INTO fortnight.alert (series_key, rule, severity, state, pending_as_of, since, last_bad_as_of, message, remedy)
-                VALUES (NULL, %(severity)s, %(severity)s, 'firing', now(), now(), now(), 'worse', 'look')
+                INSERT INTO fortnight.alert (series_key, rule, severity, state, pending_as_of, since, last_bad_as_of, judged_as_of, message,
+                                             remedy)
+                VALUES (NULL, %(severity)s, %(severity)s, 'firing', now(), now(), now(), now(), 'worse', 'look')
                 """,
                 {"severity": severity},
             )

@@ -72,9 +72,9 @@ def test_what_is_needed_stays_whole(store: Store, world: World) -> None:
     with store.transaction():
         store.connection.execute(
             """
-            INSERT INTO fortnight.alert (series_key, rule, state, pending_as_of, since, last_bad_as_of, resolved_as_of, resolved_at, message,
-                                         issue_id)
-            VALUES (NULL, 'drift', 'resolved', now(), now(), now(), now(), now(), 'over', %s)
+            INSERT INTO fortnight.alert (series_key, rule, state, pending_as_of, since, last_bad_as_of, judged_as_of, resolved_as_of,
+                                         resolved_at, message, issue_id)
+            VALUES (NULL, 'drift', 'resolved', now(), now(), now(), now(), now(), now(), 'over', %s)
             """,
             (int(by_alert),),
         )
