@@ -1,7 +1,7 @@
 """How quickly consumers are answered among twenty million forecast values, and how long a morning's publishing takes.
 
-Filling takes four minutes and 6 GB. FORTNIGHT_BENCH_HOME=FOLDER keeps what was filled for the next time, FORTNIGHT_BENCH_PLANS=1 prints
-the plans.
+Filling takes four minutes and 6 GB. FORTNIGHT_BENCH_HOME=FOLDER keeps what was filled for the next time, FORTNIGHT_BENCH_PLANS=1
+prints the plans.
 """
 
 import os
@@ -35,7 +35,8 @@ QUERIES = {
     "forecast of a month": (f"SELECT * FROM published.forecast {ONE} AND origin >= {MONTH.format('origin')}", 420, 0.100),
     "forecast_as_of": (f"SELECT * FROM published.forecast_as_of('2023-01-01Z') {ONE}", LEADS, 0.050),
     "demand_as_of, a month": (
-        f"SELECT * FROM published.demand_as_of('2024-01-01Z') {ONE} AND interval_start >= {MONTH.format('interval_start')}", 1440, 0.050,
+        f"SELECT * FROM published.demand_as_of('2024-01-01Z') {ONE} AND interval_start >= {MONTH.format('interval_start')}",
+        1440, 0.050,
     ),
     "status": (f"SELECT * FROM published.status {ONE}", 1, 0.050),
     "driver, the newest": (f"SELECT * FROM published.driver {ONE} AND latest", LEADS, 0.050),

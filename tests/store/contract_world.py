@@ -1,5 +1,5 @@
-"""A small world for the contract: two years of half-hours in Melbourne with corrections and a hole, forecasts around both changes of
-the clock, an operator's forecast, a fallback without a model; and the same as data frames."""
+"""A small world for the contract: two years of half-hours in Melbourne with corrections and a hole, forecasts around both changes
+of the clock, an operator's forecast, a fallback without a model; and the same as data frames."""
 
 import itertools
 from dataclasses import dataclass, field
@@ -19,13 +19,14 @@ ZONE = ZoneInfo("Australia/Melbourne")
 LEADS = 14
 SHARES = {"q01": 0.8, "q05": 0.86, "q10": 0.9, "q30": 0.95, "q50": 1.0, "q70": 1.05, "q90": 1.1, "q95": 1.14, "q99": 1.2}
 VALUES = (
-    "issue_id", "origin", "lead", "target_start", "target_end", "mean", *SHARES, "peak_q10_mw", "peak_q50_mw", "peak_q90_mw", "peak_start",
-    "reference_mwh", "calendar_mwh", "weather_mwh", "previous_model_mwh",
+    "issue_id", "origin", "lead", "target_start", "target_end", "mean", *SHARES, "peak_q10_mw", "peak_q50_mw", "peak_q90_mw",
+    "peak_start", "reference_mwh", "calendar_mwh", "weather_mwh", "previous_model_mwh",
 )  # fmt: skip
 ISSUE = """
     INSERT INTO fortnight.forecast_issue
-        (series_key, resolution, origin, readings_as_of, model_version_key, history_sha256, unit, leads, inputs_start, inputs_sha256, tier,
-         reason, feed_at_fault, age_days, git_sha, weather_issued_at, previous_issue_id, plausible_min_mwh, plausible_max_mwh)
+        (series_key, resolution, origin, readings_as_of, model_version_key, history_sha256, unit, leads, inputs_start,
+         inputs_sha256, tier, reason, feed_at_fault, age_days, git_sha, weather_issued_at, previous_issue_id,
+         plausible_min_mwh, plausible_max_mwh)
     VALUES (%(series_key)s, 'daily', %(origin)s, %(readings_as_of)s, %(model)s, 'h', 'MWh', %(leads)s, %(inputs_start)s, %(inputs)s,
             %(tier)s, %(reason)s, %(fault)s, 0, 'sha', %(origin)s, %(previous)s, 0, 1e6)
     RETURNING issue_id
@@ -39,7 +40,7 @@ def midnight(day: pd.Timestamp | datetime | str) -> datetime:
 
 @dataclass
 class World:
-    """What was stored. Readings: interval_start, value, known_at. Values: as in the database, with the issue's facts beside them."""
+    """What was stored. Readings: interval_start, value, known_at. Values: as stored, with the issue's facts beside them."""
 
     dsn: str
     readings: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -112,8 +113,8 @@ def publish_issue(
         number = int(str(row[0]))
         frame = pd.DataFrame(
             {
-                "issue_id": number, "origin": origin, "lead": range(1, LEADS + 1), "target_start": ends[:-1], "target_end": ends[1:],
-                "mean": mean, **{name: mean * share for name, share in SHARES.items()},
+                "issue_id": number, "origin": origin, "lead": range(1, LEADS + 1), "target_start": ends[:-1],
+                "target_end": ends[1:], "mean": mean, **{name: mean * share for name, share in SHARES.items()},
                 "peak_q10_mw": mean / 22, "peak_q50_mw": mean / 20, "peak_q90_mw": mean / 18,
                 "peak_start": [start + timedelta(hours=18) for start in ends[:-1]], "reference_mwh": 90000.0,
                 "calendar_mwh": 500 * random.standard_normal(LEADS), "weather_mwh": 900 * random.standard_normal(LEADS),

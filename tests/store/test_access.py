@@ -260,6 +260,28 @@ def test_long_queries_and_idle_transactions_of_readers_are_ended_by_the_service(
     idle.close()
 
 
+def test_a_reader_made_by_hand_is_reported_where_it_cannot_be_ended(guarded: Guarded, writer: Store) -> None:
+    with connect(guarded.owner) as owner:
+        owner.execute("CREATE ROLE by_hand LOGIN PASSWORD 'by-hand'")
+        owner.execute("GRANT fortnight_reader TO by_hand")
+    with closing(connect(make_conninfo(guarded.owner, user="by_hand", password="by-hand"))) as connection:
+        connection.execute("BEGIN")
+        told = [each for each in writer.access.end_long_readers(timedelta(0)) if each.login == "by_hand"]
+        assert [(each.seconds, each.ended) for each in told] == [(None, False)]
+        connection.execute("SELECT 1")
+
+
+def test_what_cannot_be_forbidden_does_no_harm(guarded: Guarded, reader: Connection) -> None:
+    """Advisory locks, DO and NOTIFY are everybody's: nothing waits for such a lock, and a notification is only a hint to look."""
+    reader.execute("SELECT pg_advisory_lock(n) FROM generate_series(1, 1000) AS n UNION ALL SELECT pg_advisory_lock(1718579828)")
+    reader.execute("DO $$ BEGIN PERFORM 1; END $$")
+    reader.execute("NOTIFY forecast_ready, 'not true'")
+    with connect(guarded.owner) as owner:
+        owner.execute("DROP DATABASE IF EXISTS beside")
+        owner.execute("CREATE DATABASE beside")
+    open_and_close(make_conninfo(guarded.owner, dbname="beside"))
+
+
 WRITER_ATTEMPTS = {
     "change a value": "UPDATE fortnight.forecast_value SET mean = 0",
     "drop values": "DELETE FROM fortnight.forecast_value",

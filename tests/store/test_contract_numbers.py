@@ -63,7 +63,8 @@ def test_forecasts_beside_what_happened(world: World) -> None:
     assert got["weekly_naive"].isna().any(), "a rival that rests on the day with the hole is unknown"
     assert (got["operator_forecast"].notna() == (got["lead"] == 1)).all()
     assert got[got["tier"] == "weekly_naive"]["model_name"].isna().all()
-    for name in ("mean", "q01", "q10", "q50", "q90", "q99", "actual", "actual_first", "error", "absolute_error", "mean_error", "pinball",
+    for name in ("mean", "q01", "q10", "q50", "q90", "q99", "actual", "actual_first", "error", "absolute_error", "mean_error",
+                 "pinball",
                  "inside_80", "inside_98", "weekly_naive", "operator_forecast"):  # fmt: skip
         same(got[name], want[name], name)
 
@@ -82,7 +83,8 @@ def test_accuracy(world: World) -> None:
                  ((naive, "weekly_naive"), (operator, "operator_forecast"))]  # fmt: skip
         rows.append({
             "month": month, "lead": lead, "tier": tier, "model": model, "n": len(group), "mae": group["absolute_error"].mean(),
-            "mape_percent": 100 * (group["absolute_error"] / group["actual"]).mean(), "mase": group["absolute_error"].mean() / year.mean(),
+            "mape_percent": 100 * (group["absolute_error"] / group["actual"]).mean(),
+            "mase": group["absolute_error"].mean() / year.mean(),
             "bias": group["mean_error"].mean(), "pinball": group["pinball"].mean(), "coverage_80": group["inside_80"].mean(),
             "coverage_98": group["inside_98"].mean(), "skill_vs_weekly_naive": 1 - naive["pinball"].mean() / rival[0],
             "skill_vs_operator": 1 - operator["pinball"].mean() / rival[1],
@@ -171,8 +173,8 @@ def test_peaks_drivers_and_paths(world: World) -> None:
     same(parts, driver["mean_mw"])
     same(driver["mean_mw"], want["mean"] / hours(want))
     number = int(want["issue_id"].min()) + 12  # around the end of summer time
-    path = ask(world.dsn, "SELECT * FROM published.path WHERE series_id = 'vic' AND issue_id = %s ORDER BY lead, path, interval_start",
-               (number,))  # fmt: skip
+    query = "SELECT * FROM published.path WHERE series_id = 'vic' AND issue_id = %s ORDER BY lead, path, interval_start"
+    path = ask(world.dsn, query, (number,))
     same(path["mwh"], pd.Series(np.concatenate([values.astype(np.float32).ravel() for values in world.paths[number]])))
     same(path["mw"], path["mwh"] * 2)
     counts = path[path["path"] == 1].groupby("lead").size()
@@ -230,7 +232,8 @@ def test_alerts_and_status(world: World) -> None:
         execute(
             """
             INSERT INTO fortnight.forecast_issue
-                (series_key, resolution, origin, readings_as_of, model_version_key, history_sha256, unit, leads, inputs_sha256, ready_at)
+                (series_key, resolution, origin, readings_as_of, model_version_key, history_sha256, unit, leads, inputs_sha256,
+                 ready_at)
             SELECT series_key, resolution, now() - interval '1 day', now(), model_version_key, 'x', unit, leads, 'x', now()
             FROM fortnight.forecast_issue WHERE model_version_key IS NOT NULL LIMIT 1
             """
@@ -239,8 +242,8 @@ def test_alerts_and_status(world: World) -> None:
         for severity, worst in (("digest", "look"), ("page", "alarm")):
             execute(
                 """
-                INSERT INTO fortnight.alert (series_key, rule, severity, state, pending_as_of, since, last_bad_as_of, judged_as_of, message,
-                                             remedy)
+                INSERT INTO fortnight.alert (series_key, rule, severity, state, pending_as_of, since, last_bad_as_of, judged_as_of,
+                                             message, remedy)
                 VALUES (NULL, %(severity)s, %(severity)s, 'firing', now(), now(), now(), now(), 'worse', 'look')
                 """,
                 {"severity": severity},

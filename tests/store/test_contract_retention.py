@@ -72,8 +72,8 @@ def test_what_is_needed_stays_whole(store: Store, world: World) -> None:
     with store.transaction():
         store.connection.execute(
             """
-            INSERT INTO fortnight.alert (series_key, rule, state, pending_as_of, since, last_bad_as_of, judged_as_of, resolved_as_of,
-                                         resolved_at, message, issue_id)
+            INSERT INTO fortnight.alert (series_key, rule, state, pending_as_of, since, last_bad_as_of, judged_as_of,
+                                         resolved_as_of, resolved_at, message, issue_id)
             VALUES (NULL, 'drift', 'resolved', now(), now(), now(), now(), now(), now(), 'over', %s)
             """,
             (int(by_alert),),
@@ -93,7 +93,7 @@ def test_what_is_needed_stays_whole(store: Store, world: World) -> None:
 
 
 def test_consumers_see_whole_and_consistent_views_afterwards(store: Store, world: World) -> None:
-    query = "SELECT * FROM published.accuracy WHERE series_id = 'vic' AND lead IN (1, 2, 7, 14) ORDER BY month, lead, tier, model_version"
+    query = "SELECT * FROM published.accuracy WHERE lead IN (1, 2, 7, 14) ORDER BY month, lead, tier, model_version"
     latest = "SELECT * FROM published.forecast_latest ORDER BY lead"
     status = "SELECT issue_id, last_target_end, worst FROM published.status"
     before = [ask(store.dsn, text) for text in (query, latest, status)]

@@ -169,8 +169,8 @@ END;
 -- local day, so its lead is known from the origin; that finds each row by its key. Only whole days count. OFFSET 0 and LIMIT 1 keep the
 -- planner, which cannot know how many days there are, from reading all forecasts of all series instead.
 CREATE VIEW published.forecast_vs_actual_v1 AS
-SELECT s.series_id, i.resolution, i.issue_id, v.lead, i.origin, d.day_start AS target_start, d.day_end AS target_end, d.target_day, i.tier, m.model_name,
-       m.version AS model_version, m.family, i.unit, v.mean, v.q01, v.q10, v.q50, v.q90, v.q99, a.actual_first, a.actual,
+SELECT s.series_id, i.resolution, i.issue_id, v.lead, i.origin, d.day_start AS target_start, d.day_end AS target_end, d.target_day, i.tier,
+       m.model_name, m.version AS model_version, m.family, i.unit, v.mean, v.q01, v.q10, v.q50, v.q90, v.q99, a.actual_first, a.actual,
        v.q50 - a.actual AS error, abs(v.q50 - a.actual) AS absolute_error, v.mean - a.actual AS mean_error,
        (greatest(0.1 * (a.actual - v.q10), 0.9 * (v.q10 - a.actual)) + abs(a.actual - v.q50) / 2
            + greatest(0.9 * (a.actual - v.q90), 0.1 * (v.q90 - a.actual))) / 3 AS pinball,
@@ -280,8 +280,9 @@ LEFT JOIN LATERAL (
         WHERE f.series_key = s.series_key AND f.resolution = 'daily' AND f.ready_at IS NOT NULL
     ) AS span
     CROSS JOIN LATERAL (
-        SELECT x.day, abs(x.mwh - min(x.mwh) OVER (ORDER BY x.day RANGE BETWEEN interval '7 days' PRECEDING AND interval '7 days' PRECEDING))
-                   AS change
+        SELECT x.day, abs(x.mwh - min(x.mwh) OVER (
+                   ORDER BY x.day RANGE BETWEEN interval '7 days' PRECEDING AND interval '7 days' PRECEDING
+               )) AS change
         FROM (
             SELECT r.day, sum(r.value) AS mwh
             FROM (
@@ -530,7 +531,8 @@ COMMENT ON FUNCTION published.demand_forecast_as_of_v1(timestamptz) IS
 COMMENT ON VIEW published.corrections_v1 IS
     'Demand readings whose value changed after it was known, with the models that were trained on the old value and the forecasts that '
     'rest on it, through their inputs or their model.';
-COMMENT ON VIEW published.issue_v1 IS 'Every forecast ever published, one row each; its values are in forecast. Older ones may keep some leads only.';
+COMMENT ON VIEW published.issue_v1 IS 
+    'Every forecast ever published, one row each; its values are in forecast. Older ones may keep some leads only.';
 COMMENT ON VIEW published.forecast_v1 IS
     'Every forecast ever published, one row a target day of each issue. Of older issues only some leads may be kept.';
 COMMENT ON VIEW published.forecast_latest_v1 IS
@@ -645,13 +647,13 @@ INSERT INTO word VALUES
     ('forecast_vs_actual_v1', 'pinball', 'Mean pinball loss of q10, q50 and q90, in unit.'),
     ('forecast_vs_actual_v1', 'inside_80', 'Whether the actual lies between q10 and q90.'),
     ('forecast_vs_actual_v1', 'inside_98', 'Whether the actual lies between q01 and q99; null without those.'),
-    ('forecast_vs_actual_v1', 'weekly_naive', 'What the newest same weekday before the origin says of this target, in unit; null where that day was not whole.'),
-    ('forecast_vs_actual_v1', 'operator_forecast', 'The grid operator''s own forecast of the target as known at readings_as_of, in unit; null without one.'),
+    ('forecast_vs_actual_v1', 'weekly_naive', 'What the newest same weekday before the origin says of it, in unit; null if not whole.'),
+    ('forecast_vs_actual_v1', 'operator_forecast', 'The grid operator''s own, as known at readings_as_of, in unit; null without one.'),
     ('accuracy_v1', 'month', 'First day of the local month of the targets.'),
     ('accuracy_v1', 'unit', 'Unit of mae, bias and pinball: MWh over the target.'),
     ('accuracy_v1', 'n', 'Number of forecasts with a whole actual day.'),
     ('accuracy_v1', 'mae', 'Mean absolute error of the median, in unit.'),
-    ('accuracy_v1', 'mape_percent', 'Mean absolute error of the median as a share of the actual, in per cent; days without demand left out.'),
+    ('accuracy_v1', 'mape_percent', 'Mean absolute error of the median as a share of the actual, in per cent; not of days without.'),
     ('accuracy_v1', 'mase', 'mae over the mean absolute week-on-week change of daily energy in the 365 days before the month.'),
     ('accuracy_v1', 'bias', 'Mean of the mean less actual, in unit: above 0 the forecasts were too high.'),
     ('accuracy_v1', 'pinball', 'Mean pinball loss of q10, q50 and q90, in unit.'),

@@ -50,8 +50,8 @@ DECLARE
 BEGIN
     FOR session IN
         SELECT a.pid, a.usename, r.oid, a.state IS NULL AS hidden,
-               extract(epoch FROM clock_timestamp() - CASE WHEN a.state = 'active' THEN least(a.xact_start, a.query_start) ELSE a.xact_start END)
-                   AS age
+               extract(epoch FROM clock_timestamp()
+                   - CASE WHEN a.state = 'active' THEN least(a.xact_start, a.query_start) ELSE a.xact_start END) AS age
         FROM pg_stat_activity AS a
         JOIN pg_roles AS r ON r.oid = a.usesysid
         WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND NOT r.rolsuper
@@ -152,7 +152,8 @@ BEGIN
     REVOKE CREATE ON SCHEMA public FROM PUBLIC;
     -- Large objects are another way to fill the disk; only a superuser can close it.
     IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
-        REVOKE EXECUTE ON FUNCTION pg_catalog.lo_creat(integer), pg_catalog.lo_create(oid), pg_catalog.lo_from_bytea(oid, bytea) FROM PUBLIC;
+        REVOKE EXECUTE ON FUNCTION pg_catalog.lo_creat(integer), pg_catalog.lo_create(oid),
+            pg_catalog.lo_from_bytea(oid, bytea) FROM PUBLIC;
     END IF;
 END;
 $$;
