@@ -11,7 +11,7 @@ from pathlib import Path
 
 from psycopg.conninfo import make_conninfo
 
-OWNER = "fortnight_owner"
+OWNER = "migrator"
 
 
 def find_postgres_binaries() -> Path | None:

@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager
 from types import TracebackType
 
+from forecasting.store.access import Access
 from forecasting.store.alerts import Alerts
 from forecasting.store.backfills import Backfills
 from forecasting.store.database import connect
@@ -11,6 +12,7 @@ from forecasting.store.ingests import Ingests
 from forecasting.store.locks import series_lock
 from forecasting.store.outbox import Outbox
 from forecasting.store.readings import Readings
+from forecasting.store.retention import Retention
 from forecasting.store.schema import migrate
 from forecasting.store.versions import Versions
 from forecasting.store.watched import Watched
@@ -38,6 +40,8 @@ class Store:
         self.versions = Versions(self.connection)
         self.forecasts = Forecasts(self.connection)
         self.alerts = Alerts(self.connection)
+        self.access = Access(self.connection)
+        self.retention = Retention(self.connection)
         self.watched = Watched(self.connection)
         self.outbox = Outbox(self.connection)
 

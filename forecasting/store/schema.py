@@ -7,8 +7,15 @@ import psycopg
 from forecasting.errors import StoreError
 from forecasting.store.database import Connection
 
-MIGRATION_LOCK = 0x666F7274  # any number of our own; held only while migrating
 LOCK_TIMEOUT = "30s"
+LET_OWNERS_MIGRATE = """
+    DO $$ BEGIN
+        IF has_table_privilege('public.schema_lock', 'SELECT WITH GRANT OPTION') THEN
+            GRANT ALL ON public.schema_lock TO fortnight_owner;
+        END IF;
+    END $$
+"""
+"""By whoever made the table; here, since a migration on its own connection would wait for the lock that is held meanwhile."""
 
 
 def revisions() -> list[str]:
@@ -23,16 +30,26 @@ def head() -> str:
 
 
 def current(connection: Connection) -> str | None:
-    """The revision that the database is at; None before the first."""
+    """The revision that the database is at; None before the first.
+
+    Raises:
+        StoreError: this login has no business here.
+    """
     row = connection.execute("SELECT to_regclass('public.schema_version') IS NOT NULL").fetchone()
     if row is None or not row[0]:
         return None
-    row = connection.execute("SELECT version_num FROM public.schema_version").fetchone()
+    try:
+        row = connection.execute("SELECT version_num FROM public.schema_version").fetchone()
+    except psycopg.errors.InsufficientPrivilege:
+        raise StoreError(
+            f"login {connection.info.user} may not run the service",
+            "use a login of role writer (fortnight access NAME --role writer); readers connect with psql or a dashboard",
+        ) from None
     return None if row is None else str(row[0])
 
 
 def migrate(connection: Connection, dsn: str) -> None:
-    """Run every migration that the database lacks; nothing where it is up to date.
+    """Run every migration that the database lacks; nothing, and no right to migrate, is needed where it is up to date.
 
     Safe to call from several processes at once: one migrates, the others wait for it.
 
@@ -42,13 +59,31 @@ def migrate(connection: Connection, dsn: str) -> None:
     if _is_current(connection):
         return
     try:
+        _ensure_lock_table(connection)
         with connection.transaction():
             connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
+            connection.execute("LOCK TABLE public.schema_lock IN ACCESS EXCLUSIVE MODE")
             if not _is_current(connection):
                 _upgrade(dsn)
+                connection.execute("SELECT fortnight.settle_access()")
+                connection.execute(LET_OWNERS_MIGRATE)
     except psycopg.errors.LockNotAvailable:
         raise StoreError(f"another process has been migrating for {LOCK_TIMEOUT}", "see what holds it, then run again") from None
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise _not_allowed(error) from None
+
+
+def _ensure_lock_table(connection: Connection) -> None:
+    """A table that only those who migrate may lock; an advisory lock could be taken by any reader.
+
+    Of several first runs at once one makes it, and the others find it or are told that it has just come.
+    """
+    row = connection.execute("SELECT to_regclass('public.schema_lock') IS NOT NULL").fetchone()
+    if row is None or not row[0]:
+        try:
+            connection.execute("CREATE TABLE public.schema_lock ()")
+        except (psycopg.errors.DuplicateTable, psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
+            return
 
 
 def _is_current(connection: Connection) -> bool:
@@ -78,14 +113,13 @@ def _upgrade(dsn: str) -> None:
         if not isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
             raise
         raise _not_allowed(error.orig) from None
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise _not_allowed(error) from None
     finally:
         engine.dispose()
 
 
 def _not_allowed(error: psycopg.Error) -> StoreError:
+    """The migration's own hint says what is missing, where it knows."""
     return StoreError(
         f"this user may not create the schema ({error.diag.message_primary})",
-        "run 'fortnight migrate' once as the owner of the database",
+        error.diag.message_hint or "run 'fortnight migrate' once as the owner of the database",
     )

@@ -286,36 +286,3 @@ CREATE TABLE fortnight.issue_hold (
     made_by             text NOT NULL,
     made_at             timestamptz NOT NULL DEFAULT now()
 );
-
-CREATE VIEW published.forecast_latest AS
-SELECT s.series_id, i.resolution, v.target_start, v.target_end, v.lead, v.mean, v.q10, v.q50, v.q90, i.unit, i.issued_at, i.origin,
-       m.model_name, m.version AS model_version, m.mlflow_run_id, i.readings_as_of, i.issue_id, i.tier, i.reason
-FROM fortnight.series AS s
-CROSS JOIN (VALUES ('daily')) AS r (resolution)
-CROSS JOIN LATERAL (
-    SELECT *
-    FROM fortnight.forecast_issue AS f
-    WHERE f.series_key = s.series_key AND f.resolution = r.resolution AND f.ready_at IS NOT NULL
-    ORDER BY f.origin DESC, f.readings_as_of DESC, f.issue_id DESC
-    LIMIT 1
-) AS i
-JOIN fortnight.forecast_value AS v USING (issue_id, origin)
-LEFT JOIN fortnight.model_version AS m USING (model_version_key);
-COMMENT ON VIEW published.forecast_latest IS
-    'The newest forecast of each series, whole: one row a target day. Order by series_id, lead.';
-COMMENT ON COLUMN published.forecast_latest.series_id IS 'Which series; ids of simulated series begin with "simulated".';
-COMMENT ON COLUMN published.forecast_latest.resolution IS 'Length of a target: daily is one local day of the series'' time zone.';
-COMMENT ON COLUMN published.forecast_latest.target_start IS 'First moment of the target (UTC); local midnight for a day.';
-COMMENT ON COLUMN published.forecast_latest.target_end IS 'End of the target (UTC), exclusive; 23 to 25 hours after target_start for a day.';
-COMMENT ON COLUMN published.forecast_latest.lead IS 'Which target after the origin: 1 is the first, 14 the last of two weeks.';
-COMMENT ON COLUMN published.forecast_latest.mean IS 'Expected energy over the target, in unit.';
-COMMENT ON COLUMN published.forecast_latest.q10 IS 'Energy that is exceeded with 90 % probability, in unit.';
-COMMENT ON COLUMN published.forecast_latest.q50 IS 'Median energy, in unit: as likely exceeded as not.';
-COMMENT ON COLUMN published.forecast_latest.q90 IS 'Energy that is exceeded with 10 % probability, in unit.';
-COMMENT ON COLUMN published.forecast_latest.unit IS 'Unit of mean and quantiles: MWh over the whole target.';
-COMMENT ON COLUMN published.forecast_latest.issued_at IS 'When this forecast became visible here.';
-COMMENT ON COLUMN published.forecast_latest.origin IS 'End of the last observed day that the forecast rests on (UTC).';
-COMMENT ON COLUMN published.forecast_latest.model_name IS 'Name of the model in the MLflow registry.';
-COMMENT ON COLUMN published.forecast_latest.model_version IS 'Version of the model in the MLflow registry.';
-COMMENT ON COLUMN published.forecast_latest.mlflow_run_id IS 'MLflow run that trained this version.';
-COMMENT ON COLUMN published.forecast_latest.readings_as_of IS 'Readings were used as they were known at this moment.';
