@@ -1,6 +1,7 @@
 """Pictures: people would rather look than read. Every one of a simulated series says so."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from itertools import cycle
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from matplotlib.figure import Figure
 from forecasting.domain import Series
 from forecasting.history import History
 from forecasting.models.base import Epoch
+from forecasting.watching.realised import RealisedLoss
 
 CONTEXT_DAYS = 42
 ACTUAL, MODEL, NAIVE = "#333333", "#0b6fa4", "#c2410c"
@@ -152,6 +154,27 @@ def attention_picture(history: History, position: int, weights: np.ndarray) -> F
     axes.set_ylabel("target day")
     _watermark(axes, history.series)
     return figure
+
+
+def watched_picture(series: Series, losses: Sequence[RealisedLoss], since: date | None) -> Figure:
+    """Losses of what was published as ratios to those of other forecasts of the same days.
+
+    Args:
+        losses: one a target day, oldest first.
+        since: the day from which on they count as risen.
+    """
+    figure, axes = _axes(series, f"{series.name}: loss of each day beside other forecasts of it")
+    names = sorted({name for loss in losses for name in loss.others})
+    for name, color in zip(names, OTHERS, strict=False):
+        days = [loss.day for loss in losses if loss.others.get(name) and loss.model > 0]
+        ratios = [loss.model / loss.others[name] for loss in losses if loss.others.get(name) and loss.model > 0]
+        axes.plot(date2num(days), ratios, color=color, marker="o", markersize=3, label=f"against {name.replace('_', ' ')}")
+    axes.axhline(1, color="grey", linewidth=0.8, linestyle=":")
+    if since is not None:
+        axes.axvline(date2num(since), color=NAIVE, linewidth=1.2, label=f"risen since {since:%d %b %Y}")
+    axes.set_yscale("log")
+    axes.set_ylabel("pinball loss as a ratio, log scale")
+    return _finished(figure, series, dates=True)
 
 
 def save(figure: Figure, path: Path) -> Path:

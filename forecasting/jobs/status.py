@@ -12,6 +12,7 @@ from forecasting.store.overview import SeriesState, series_states
 
 WELL, LOOK, ALARM = 0, 1, 2
 """Levels, which are also the exit codes that monitors of the Nagios kind understand."""
+CHAMPION = "champion"
 RECENT = timedelta(days=7)
 FORECAST_STEP = timedelta(days=1)
 """A forecast starts at the end of the last whole day, which may be a day ago on a good morning."""
@@ -66,6 +67,10 @@ def judge(state: SeriesState, settings: IngestSettings, now: datetime) -> Status
         found.append((ALARM, "no forecast"))
     elif is_demand and state.forecast_origin is not None and now - state.forecast_origin > stale_after + FORECAST_STEP:
         found.append((ALARM, "forecast is stale"))
+    if is_demand and state.forecast_tier not in (None, CHAMPION):
+        found.append((LOOK, f"forecast of tier {state.forecast_tier}: {state.forecast_reason}"))
+    elif is_demand and state.forecast_reason:
+        found.append((LOOK, f"forecast in spite of faults ({state.feed_at_fault}): {state.forecast_reason}"))
     if state.open_alerts:
         found.append((LOOK, f"{state.open_alerts} open alerts"))
     if state.asked_gaps:

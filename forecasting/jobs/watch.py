@@ -1,8 +1,8 @@
 """Watch: look at every series and at all of them together. What is found becomes alerts, which lead to actions and to messages."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from forecasting.domain import Finding
@@ -40,6 +40,8 @@ class WatchReport:
 
 
 MOST_NAMED = 8
+LOSSES = ("loss_drift", "loss_drift_series")
+PICTURED_DAYS = 120
 
 
 def watch(service: Service, chosen: Sequence[tuple[SeriesSettings, datetime]], progress: Progress = silent) -> WatchReport:
@@ -59,10 +61,33 @@ def watch(service: Service, chosen: Sequence[tuple[SeriesSettings, datetime]], p
     latest = max(as_of for _, as_of in chosen)
     if stored <= {given.id for given, _ in chosen}:
         findings += of_all(every, latest, service.settings)
+    by_id = {seen.series.series_id: seen for seen in every}
+    findings = [_pictured(service, finding, by_id, latest) for finding in findings]
     recorded = record(service, findings, latest)
-    outcomes = act(service, chosen, {seen.series.series_id: seen for seen in every}, progress)
+    outcomes = act(service, chosen, by_id, progress)
     report = WatchReport(findings, recorded, outcomes)
     deliver_or_leave(service, service.now)
     progress("watching", len(chosen), len(chosen))
     logger.log(logging.WARNING if report.bad else logging.INFO, "watch: %s", report)
     return report
+
+
+def _pictured(service: Service, finding: Finding, every: Mapping[str, Seen], as_of: datetime) -> Finding:
+    """With the picture that shows what is bad: losses beside others where those have risen, else the newest forecast."""
+    if not finding.bad:
+        return finding
+    named = next((seen for seen in every.values() if seen.newest is not None and seen.newest.issue_id == finding.issue_id), None)
+    seen = every.get(finding.series_id or "") or named
+    if seen is None:
+        return finding
+    if finding.rule in LOSSES and seen.losses:
+        from forecasting import plotting  # seconds to start, and needed on bad days only
+
+        since = finding.since.astimezone(seen.series.zone).date()
+        figure = plotting.watched_picture(seen.series, seen.losses[-PICTURED_DAYS:], since)
+        name = f"{seen.series.series_id}-loss-{as_of.astimezone(seen.series.zone):%F}.png"
+        return replace(finding, picture=str(plotting.save(figure, service.settings.home / "pictures" / name)))
+    if seen.newest is not None:
+        path = service.picture(seen.series, seen.newest.origin)
+        return replace(finding, picture=str(path)) if path.exists() else finding
+    return finding

@@ -30,6 +30,9 @@ class SeriesState:
     forecast_issued_at: datetime | None
     model_name: str | None
     model_version: int | None
+    forecast_tier: str | None
+    forecast_reason: str | None
+    feed_at_fault: str | None
     open_alerts: int
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -124,6 +125,8 @@ def test_a_model_that_got_worse_is_found_within_days_and_named(service: Service,
     assert found.severity == "page"
     assert found.cause.startswith(f"the model: version {WORSE} (seq2seq_attention) is worse than predecessor")
     assert found.mlflow_run_id == f"run{WORSE}"
+    assert found.picture is not None
+    assert Path(found.picture).read_bytes()[:4] == b"\x89PNG"
     row = service.store.connection.execute("SELECT count(*), min(body) FROM fortnight.notification").fetchone()
     assert row is not None
     assert row[0] == 1, "one message to the log"

@@ -9,6 +9,7 @@ from forecasting import plotting
 from forecasting.history import History
 from forecasting.models.base import Epoch
 from forecasting.predicting import Judged, forecast_frame, published_quantiles
+from forecasting.watching.realised import RealisedLoss
 from tests.unit.builders import make_history, make_model, make_series, seasonal, validation_origins
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -53,6 +54,12 @@ def attention_picture(history: History) -> Figure:
     return plotting.attention_picture(history, len(history), weights)
 
 
+def watched_picture(history: History) -> Figure:
+    days = [day.date() for day in history.days[-60:]]
+    losses = [RealisedLoss(day, 2.0 + (n > 50), {"weekly_naive": 4.0, "predecessor": 2.0}) for n, day in enumerate(days)]
+    return plotting.watched_picture(history.series, losses, days[51])
+
+
 PICTURES = [
     forecast_picture,
     losses_picture,
@@ -61,7 +68,16 @@ PICTURES = [
     calibration_picture,
     residual_picture,
     attention_picture,
+    watched_picture,
 ]
+
+
+def test_watched_losses_are_ratios_to_each_yardstick() -> None:
+    axes = watched_picture(history_of()).axes[0]
+    lines = {str(line.get_label()): np.asarray(line.get_ydata()) for line in axes.lines}
+    assert lines["against predecessor"][[0, -1]].tolist() == [1.0, 1.5]
+    assert lines["against weekly naive"][[0, -1]].tolist() == [0.5, 0.75]
+    assert any(label.startswith("risen since") for label in lines)
 
 
 def test_residuals_stand_over_the_temperature_of_their_day() -> None:

@@ -32,6 +32,9 @@ FINE = SeriesState(
     forecast_issued_at=NOW - timedelta(hours=2),
     model_name="fortnight-vic-daily",
     model_version=3,
+    forecast_tier="champion",
+    forecast_reason=None,
+    feed_at_fault=None,
     open_alerts=0,
 )
 
@@ -74,3 +77,13 @@ def test_the_worst_comes_first() -> None:
 def test_machines_get_the_same_as_json() -> None:
     (row,) = json.loads(status_json([judge(FINE, SETTINGS, NOW)]))
     assert (row["series_id"], row["level"], row["lag_s"], row["interval"]) == ("vic", WELL, 3600.0, 1800.0)
+
+
+def test_a_fallback_and_a_forecast_from_damaged_data_say_so() -> None:
+    fallback = replace(FINE, forecast_tier="last_good", forecast_reason="version 3 cannot be used", feed_at_fault="model")
+    found = judge(fallback, SETTINGS, NOW)
+    assert (found.level, found.findings) == (LOOK, ("forecast of tier last_good: version 3 cannot be used",))
+    damaged = replace(FINE, forecast_reason="the readings end 3 days before the as-of day", feed_at_fault="demand")
+    assert judge(damaged, SETTINGS, NOW).findings == (
+        "forecast in spite of faults (demand): the readings end 3 days before the as-of day",
+    )

@@ -19,6 +19,7 @@ SELECT s.series_id, demand.series_id AS demand_id, s.quantity, s.source, s.inter
            WHERE q.series_key = s.series_key AND q.released_by IS NULL AND i.as_of > %(recent_since)s
        ) AS newly_quarantined,
        forecast.origin AS forecast_origin, forecast.issued_at AS forecast_issued_at, forecast.model_name, forecast.model_version,
+       forecast.tier AS forecast_tier, forecast.reason AS forecast_reason, forecast.feed_at_fault,
        (SELECT count(*) FROM fortnight.alert AS a WHERE a.series_key = s.series_key AND a.state IN ('firing', 'acknowledged')) AS open_alerts
 FROM fortnight.series AS s
 JOIN fortnight.series AS demand ON demand.series_key = coalesce(s.companion_of, s.series_key)
@@ -31,10 +32,10 @@ LEFT JOIN LATERAL (
     WHERE i.series_key = s.series_key AND i.kind = 'daily' ORDER BY i.ingest_run_id DESC LIMIT 1
 ) AS run ON true
 LEFT JOIN LATERAL (
-    SELECT i.origin, i.issued_at, m.model_name, m.version AS model_version
+    SELECT i.origin, i.issued_at, i.tier, i.reason, i.feed_at_fault, m.model_name, m.version AS model_version
     FROM fortnight.forecast_issue AS i
-    JOIN fortnight.model_version AS m USING (model_version_key)
-    WHERE i.series_key = s.series_key
+    LEFT JOIN fortnight.model_version AS m USING (model_version_key)
+    WHERE i.series_key = s.series_key AND i.ready_at IS NOT NULL
     ORDER BY i.origin DESC, i.readings_as_of DESC, i.issue_id DESC
     LIMIT 1
 ) AS forecast ON true
