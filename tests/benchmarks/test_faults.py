@@ -30,7 +30,7 @@ from forecasting.windows import whole_origins
 from tests.benchmarks.conftest import Print
 
 HOME = os.environ.get("FAULT_HOME")
-pytestmark = pytest.mark.skipif(HOME is None, reason="FAULT_HOME names no folder to work in")
+pytestmark = [pytest.mark.skipif(HOME is None, reason="FAULT_HOME names no folder to work in"), pytest.mark.timeout(0)]
 BASE_FROM, BROKEN = date(2014, 3, 3), date(2014, 6, 12)
 WATCHED_DAYS = 6
 RETRAIN_DAYS = 7
