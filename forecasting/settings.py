@@ -162,10 +162,12 @@ class TrainingSettings(Section):
 
 
 class PublishSettings(Section):
-    """What is kept of what is published."""
+    """What is kept of what is published, and for how long it may be read at a stretch."""
 
     keep_paths_of: Annotated[int, Field(ge=0)] = 1
     """How many newest issues of a series keep their sample paths."""
+    reader_minutes: Annotated[float, Field(gt=0)] = 10
+    """A watch ends the sessions of readers whose statement or transaction is older."""
 
 
 class ScanSettings(Section):

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from forecasting.domain import Finding
 from forecasting.jobs import Progress, silent
@@ -58,6 +58,7 @@ def watch(service: Service, chosen: Sequence[tuple[SeriesSettings, datetime]], p
         seen = see(service, given, as_of)
         every.append(seen)
         findings += of_series(seen, as_of, service.settings, alone=stored == {given.id})
+    _end_long_readers(service)
     latest = max(as_of for _, as_of in chosen)
     if stored <= {given.id for given, _ in chosen}:
         findings += of_all(every, latest, service.settings)
@@ -70,6 +71,14 @@ def watch(service: Service, chosen: Sequence[tuple[SeriesSettings, datetime]], p
     progress("watching", len(chosen), len(chosen))
     logger.log(logging.WARNING if report.bad else logging.INFO, "watch: %s", report)
     return report
+
+
+def _end_long_readers(service: Service) -> None:
+    """Readers may lift their own time limits, so whoever reads for too long is ended from here."""
+    limit = timedelta(minutes=service.settings.publish.reader_minutes)
+    for reader in service.store.access.end_long_readers(limit):
+        told = "was ended" if reader.ended else "cannot be ended with the rights of this login"
+        logger.warning("reader %s (pid %s), at it for %s s, %s", reader.login, reader.pid, reader.seconds, told)
 
 
 def _pictured(service: Service, finding: Finding, every: Mapping[str, Seen], as_of: datetime) -> Finding:
