@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from forecasting.alert_settings import AlertSettings
 from forecasting.alerts.messages import Context, Message, messages
 from forecasting.domain import Finding
 from forecasting.episodes import Episode, Policy, State, step
 from forecasting.links import ui_url
 from forecasting.service import Service
+from forecasting.settings import AlertSettings
 from forecasting.store.alerts import quiet
 from forecasting.store.outbox import NewNotification
 

@@ -4,12 +4,12 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from forecasting.alert_settings import AlertSettings
 from forecasting.alerts.channels import send
 from forecasting.alerts.log import send_to_log
 from forecasting.errors import DeliveryError, FortnightError
 from forecasting.jobs.alerting import LOG
 from forecasting.service import Service
+from forecasting.settings import AlertSettings
 from forecasting.store.outbox import Notification
 
 logger = logging.getLogger(__name__)

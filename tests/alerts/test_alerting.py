@@ -8,13 +8,12 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from forecasting.alert_settings import AlertSettings, ChannelSettings
 from forecasting.episodes import State
 from forecasting.errors import StoreError
 from forecasting.jobs.alerting import record
 from forecasting.links import ui_url
 from forecasting.service import Service
-from forecasting.settings import Settings
+from forecasting.settings import AlertSettings, ChannelSettings, Settings
 from forecasting.store import Store
 from tests.alerts.builders import DAY, HOUR, START, finding, register
 

@@ -18,11 +18,10 @@ from pydantic import SecretStr
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from forecasting.alert_settings import AlertSettings, ChannelSettings
 from forecasting.jobs.alerting import record
 from forecasting.jobs.deliver import LONGEST_PAUSE, Delivered, deliver, deliver_or_leave, pause, try_channels
 from forecasting.service import Service
-from forecasting.settings import Settings
+from forecasting.settings import AlertSettings, ChannelSettings, Settings
 from forecasting.store import Store
 from tests.alerts.builders import DAY, HOUR, START, finding, register
 from tests.alerts.conftest import Mailbox

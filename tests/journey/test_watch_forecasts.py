@@ -8,13 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecasting.alert_settings import AlertSettings
 from forecasting.calendar import day_start
 from forecasting.domain import Finding, Quantity
 from forecasting.frames import Batch, readings_frame, rejected_frame
 from forecasting.jobs.watch import watch
 from forecasting.service import Service, choose_series, demand_series, open_service
-from forecasting.settings import SeriesSettings, Settings
+from forecasting.settings import AlertSettings, SeriesSettings, Settings
 from forecasting.store.forecasts import Predecessor
 from forecasting.store.ingests import Window
 from forecasting.store.versions import ModelVersion

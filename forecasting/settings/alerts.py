@@ -4,20 +4,16 @@ import os
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from forecasting.domain import Severity
 from forecasting.errors import SettingsError
-
-STRICT = ConfigDict(extra="forbid", frozen=True)
-"""How every section of the settings behaves: an unknown key is an error, and nothing changes later."""
+from forecasting.settings.section import Section
 
 
-class ChannelSettings(BaseModel):
+class ChannelSettings(Section):
     """Where alerts are sent: an apprise URL such as mailto://, slack:// or json://. It holds secrets, so only the environment gives
     it: in the variable that `url_env` names, or in FORTNIGHT_ALERTS__CHANNELS__NAME__URL."""
-
-    model_config = STRICT
 
     url: SecretStr | None = None
     url_env: Annotated[str | None, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = None
@@ -52,10 +48,8 @@ class ChannelSettings(BaseModel):
         return SecretStr(given)
 
 
-class AlertSettings(BaseModel):
+class AlertSettings(Section):
     """What becomes of alerts; their rules are in `forecasting.rules`."""
-
-    model_config = STRICT
 
     on_drift: Literal["alert", "retrain", "rollback"] = "alert"
     """Beyond telling people of a drift."""
@@ -67,7 +61,7 @@ class AlertSettings(BaseModel):
     """How often a message is tried before it is given up."""
     backoff_minutes: Annotated[float, Field(gt=0)] = 1
     """Pause before the second try; doubles with each, up to six hours."""
-    channels: dict[str, ChannelSettings] = {}
+    channels: dict[str, ChannelSettings] = Field(default_factory=dict)
     """Beside the log, which gets everything."""
 
     @field_validator("channels")
