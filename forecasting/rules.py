@@ -9,7 +9,6 @@ JUDGED = frozenset(
     {
         "loss_drift",
         "loss_drift_series",
-        "model_worse_than_rival",
         "validation_loss_drift",
         "coverage_off",
         "bias_by_lead",
@@ -17,6 +16,9 @@ JUDGED = frozenset(
     }
 )
 """Rules that judge forecasts or inputs, which means nothing while the readings themselves are missing or wrong."""
+
+FOLLOWS = frozenset({"readings_stale", "gaps_growing", "quarantine_growing"})
+"""Rules that find what a fault of the feed leads to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ _ALL = (
         "page",
         "ask whoever runs the meter; the frozen readings wait in fortnight.quarantine and are replaced when good ones come",
         good_watches=2,
-        inhibits=JUDGED,
+        inhibits=JUDGED | FOLLOWS | {"feed_refused"},
     ),
     Rule(
         "feed_scale",
@@ -62,14 +64,15 @@ _ALL = (
         "page",
         "compare unit and scale in the series' options with what the feed now delivers, correct them, and ingest again",
         good_watches=2,
-        inhibits=JUDGED,
+        inhibits=JUDGED | FOLLOWS | {"feed_refused"},
     ),
     Rule(
         "feed_refused",
         "deliveries are refused",
         "page",
         "run 'fortnight status' for the reason and 'fortnight doctor' for the present answer of the feed",
-        inhibits=JUDGED,
+        bad_watches=2,
+        inhibits=JUDGED | FOLLOWS,
     ),
     Rule(
         "gaps_growing",
@@ -130,13 +133,6 @@ _ALL = (
         "forecast errors have grown",
         "digest",
         "look at the picture, then at 'fortnight models'; 'fortnight rollback' goes back to the champion before",
-        good_watches=3,
-    ),
-    Rule(
-        "model_worse_than_rival",
-        "a rival forecasts better",
-        "page",
-        "compare both by lead in MLflow; 'fortnight retrain' fits anew, 'fortnight promote' puts another version in charge",
         good_watches=3,
     ),
     Rule(

@@ -36,6 +36,7 @@ class Seen:
     """Everything that rules judge of a series. What cannot be known at the moment is empty.
 
     stale_hours: how much older the newest reading is than its declared delay.
+    missing: readings of the last week that lie in holes, of so many `due`.
     scale_mwh: mean energy of a day.
     """
 
@@ -49,6 +50,9 @@ class Seen:
     newest: WatchedForecast | None
     newest_reading_end: datetime | None
     stale_hours: float
+    missing: int
+    missing_since: datetime | None
+    due: int
     quarantined: Mapping[str, int]
     refusals: Sequence[str]
     troubles: Sequence[Trouble]
@@ -78,19 +82,20 @@ def see(service: Service, given: SeriesSettings, as_of: datetime) -> Seen:
     newest_end = None if newest is None else newest + series.interval
     late = timedelta(0) if newest_end is None else as_of - series.publication_delay - newest_end
     quarantined = store.watched.quarantined(key, as_of - timedelta(days=QUARANTINE_DAYS), as_of)
+    missing, missing_since = store.watched.gaps(key, as_of - timedelta(days=WEEK), as_of)
     refusals = store.watched.refusals(key, as_of - timedelta(days=REFUSAL_DAYS), as_of)
     due = round(timedelta(days=QUARANTINE_DAYS) / series.interval)
     found = troubles(quarantined, due, settings.feed, refusals)
     validation_losses = store.versions.validation_losses(key, DAILY, as_of)
     reads_weather = service.settings.model.information != Information.U and _has_weather(service, given)
-    missing = missing_temperature(history, WEEK) if reads_weather and history is not None else 0.0
+    no_temperature = missing_temperature(history, WEEK) if reads_weather and history is not None else 0.0
     stale = max(0.0, late / timedelta(hours=1) - service.settings.ingest.stale_hours)
     shift = judge_shift(history, settings.shift) if history is not None else None
     moved: Sequence[Moved] = judge_inputs(history, settings.inputs) if history is not None else []
     share = float(np.mean([issue.tier != "champion" for issue in issues])) if issues else 0.0
     return Seen(
         series=series,
-        evidence=Evidence(realised, _in_charge(rows, series), shift, found, stale, share, missing, moved),
+        evidence=Evidence(realised, _in_charge(rows, series), shift, found, stale, share, no_temperature, moved),
         realised=realised,
         losses=losses,
         scale_mwh=0.0 if history is None else float(history.energy_mwh.mean()),
@@ -99,13 +104,16 @@ def see(service: Service, given: SeriesSettings, as_of: datetime) -> Seen:
         newest=rows[-1] if rows else None,
         newest_reading_end=newest_end,
         stale_hours=stale,
+        missing=missing,
+        missing_since=missing_since,
+        due=round(timedelta(days=WEEK) / series.interval),
         quarantined=quarantined,
         refusals=refusals,
         troubles=found,
         validation=drift.judge([drift.Loss(row.as_of, row.model_mwh, row.weekly_naive_mwh) for row in validation_losses], settings),
         validation_losses=validation_losses,
         reads_weather=reads_weather,
-        temperature_missing=missing,
+        temperature_missing=no_temperature,
     )
 
 

@@ -18,6 +18,8 @@ from forecasting.watching.realised import Realised, judge_realised, pooled
 FORECAST_HOURS = 36
 """A newest issue older than this means that publishing has stopped."""
 FEED_RULES: Mapping[str, tuple[Fault, ...]] = {"feed_frozen": (Fault.FROZEN,), "feed_scale": (Fault.SCALE,)}
+MANY_MISSING = 0.05
+"""Share of the last week's readings."""
 FEW_ROWS = 4
 """Quarantined rows of the last days that are nobody's business."""
 
@@ -99,6 +101,12 @@ def _refused(seen: Seen, as_of: datetime, settings: Settings) -> Finding:  # noq
     told = f"{count} runs in a row brought nothing: {seen.refusals[-1]}" if count else "deliveries are taken"
     finding = _of("feed_refused", seen, count > 0, as_of, told)
     return replace(finding, cause=_feed_cause(seen) or (seen.refusals[-1] if count else ""), score=float(count))
+
+
+def _gaps(seen: Seen, as_of: datetime, settings: Settings) -> Finding:  # noqa: ARG001
+    told = f"{seen.missing} of the {seen.due} readings of the last week are missing"
+    bad = seen.missing >= MANY_MISSING * seen.due
+    return replace(_of("gaps_growing", seen, bad, seen.missing_since or as_of, told), score=float(seen.missing))
 
 
 def _quarantine(seen: Seen, as_of: datetime, settings: Settings) -> Finding:  # noqa: ARG001
@@ -189,6 +197,7 @@ OF_SERIES: Sequence[Callable[[Seen, datetime, Settings], Finding]] = (
     _feed("feed_frozen"),
     _feed("feed_scale"),
     _refused,
+    _gaps,
     _quarantine,
     _shift,
     _inputs,

@@ -69,6 +69,14 @@ class Watched:
         rows = self.connection.execute(statement("watched_quarantine"), parameters)
         return {str(reason): int(str(count)) for reason, count in rows}
 
+    def gaps(self, series_key: int, since: datetime, as_of: datetime) -> tuple[int, datetime | None]:
+        """Readings missing in holes of the days since, and where the first begins."""
+        parameters = {"series_key": series_key, "since": since, "as_of": as_of}
+        row = self.connection.execute(statement("watched_gaps"), parameters).fetchone()
+        assert row is not None
+        missing, first = row
+        return int(str(missing)), first  # type: ignore[return-value]
+
     def refusals(self, series_key: int, since: datetime, as_of: datetime) -> list[str]:
         """Messages of the daily runs that were refused, since the last that was not."""
         parameters = {"series_key": series_key, "since": since, "as_of": as_of}

@@ -204,3 +204,32 @@ def test_the_past_is_watched_as_it_was_known(service: Service, given: SeriesSett
         ingest(service, given, DAYS + ahead, DAYS + ahead + 1)
     assert "loss_drift" not in bad(list(watch(service, [(given, at(DAYS))]).findings))
     assert "loss_drift" in bad(list(watch(service, [(given, at(DAYS + 5))]).findings))
+
+
+def test_holes_are_counted_and_a_frozen_feed_is_one_page(service: Service, given: SeriesSettings) -> None:
+    """A day of one value: it waits in quarantine, the hole that it leaves is no alert of its own, and who is called reads why."""
+    series = demand_series(given)
+    key = service.store.readings.key(series)
+    frozen = pd.date_range(at(DAYS, 0), at(DAYS + 1, 0), freq="30min", inclusive="left")
+    reasons = [("frozen: the same value for 6 hours", {"interval_start": str(start)}) for start in frozen]
+    ingest(service, given, DAYS + 1, DAYS + 2)
+    service.store.ingests.clear_stage()
+    rejected = rejected_frame(reasons, pd.DatetimeIndex(frozen))
+    batch = Batch(Quantity.DEMAND, readings_frame(pd.DatetimeIndex([], tz="UTC"), pd.array([], dtype=float)), rejected)
+    service.store.ingests.stage(key, batch)
+    service.store.ingests.merge(series, key, Window(at(DAYS, 0), at(DAYS + 2, 0), at(DAYS + 2)), batch.rows, states_known_at=False)
+    version = service.store.versions.by_number("fortnight-vic-daily", OLD)
+    assert version is not None
+    publish(service, version, DAYS + 2, error=1.0)
+    for again in range(3):
+        report = watch(service, [(given, at(DAYS + 2, hours=6 + again))])
+    found = bad(list(report.findings))
+    assert found["gaps_growing"].score == 48
+    assert found["feed_frozen"].cause.startswith("demand: the feed is frozen")
+    rows = service.store.connection.execute(
+        "SELECT rule, state, inhibited_by FROM fortnight.alert WHERE state <> 'resolved' ORDER BY rule"
+    ).fetchall()
+    assert ("feed_frozen", "firing", None) in rows
+    assert ("gaps_growing", "pending", "feed_frozen") in rows
+    told = service.store.connection.execute("SELECT count(*) FROM fortnight.notification").fetchone()
+    assert told == (1,)
