@@ -74,7 +74,7 @@ def test_kills_at_random_moments_leave_whole_issues_only(dsn: str) -> None:
         process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         assert process.stdout.readline() == "begun\n"
-        time.sleep(random.uniform(0.0, 0.15))
+        time.sleep(random.uniform(0.0, 0.4))
         process.send_signal(signal.SIGKILL)
         process.wait()
         process.stdout.close()
@@ -89,5 +89,5 @@ def test_kills_at_random_moments_leave_whole_issues_only(dsn: str) -> None:
     assert [reader.wrong for reader in readers] == [[], []]
     assert min(reader.reads for reader in readers) > KILLS
     assert (broken, doubled) == (0, (0,))
-    assert count > KILLS, "the kills came after issues, not before the first"
+    assert count >= KILLS // 4, "the kills came among issues, not before the first"
     print(f"{KILLS} kills, {count} issues, {sum(reader.reads for reader in readers)} reads")  # noqa: T201 - shown with -s
