@@ -11,6 +11,7 @@ import gzip
 import logging
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -99,7 +100,7 @@ def disturb(service: Service, given: SeriesSettings, as_of: datetime, rise: floa
 def restored(home: Path, base: Path) -> None:
     embedded.stop(home)
     shutil.rmtree(home, ignore_errors=True)
-    shutil.copytree(base, home)
+    subprocess.run(["cp", "-a", base, home], check=True)  # owners too: Postgres runs under another account
 
 
 def made(home: Path, base: Path, path: Path) -> None:
@@ -109,7 +110,7 @@ def made(home: Path, base: Path, path: Path) -> None:
         given = choose_series(settings, path=path)[0]
         print(replay(service, given, BASE_FROM, BROKEN - timedelta(days=1), AT))  # noqa: T201
     embedded.stop(home)
-    shutil.copytree(home, base)
+    subprocess.run(["cp", "-a", home, base], check=True)
 
 
 def test_faults_are_found(vic_csv: Path, tell: Print) -> None:
