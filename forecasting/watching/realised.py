@@ -72,7 +72,7 @@ def judge_realised(losses: Sequence[RealisedLoss], settings: DriftSettings) -> R
     for name in losses[-1].others:
         both = [loss for loss in losses if _sound(loss.model) and _sound(loss.others.get(name))]
         ratios = np.array([math.log(max(loss.model, TINY) / max(loss.others[name], TINY)) for loss in both])
-        found[name] = scan([loss.day for loss in both], ratios, settings.realised)
+        found[name] = scan([loss.day for loss in both], ratios, settings.realised if name == NAIVE else settings.rivals)
     return Realised(found)
 
 
