@@ -8,9 +8,10 @@ from forecasting.domain import Resolution
 from forecasting.drift import State
 from forecasting.errors import FortnightError
 from forecasting.jobs import Progress, silent
-from forecasting.jobs.evidence import PREDECESSOR, Seen
+from forecasting.jobs.evidence import Seen
 from forecasting.service import Service
 from forecasting.settings import SeriesSettings
+from forecasting.watching.realised import PREDECESSOR
 
 logger = logging.getLogger(__name__)
 DRIFTS = ("loss_drift", "loss_drift_series", "validation_loss_drift")

@@ -20,10 +20,9 @@ from forecasting.watching.band import Band, judge_bands
 from forecasting.watching.cause import Evidence, InCharge
 from forecasting.watching.feed import Trouble, troubles
 from forecasting.watching.inputs import Moved, judge_inputs, missing_temperature
-from forecasting.watching.realised import NAIVE, Realised, RealisedLoss, judge_realised
+from forecasting.watching.realised import NAIVE, PREDECESSOR, Realised, RealisedLoss, judge_realised
 from forecasting.watching.time_shift import judge_shift
 
-PREDECESSOR = "predecessor"
 MOST_LEADS = 14
 WEEK = 7
 QUARANTINE_DAYS = 3

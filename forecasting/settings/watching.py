@@ -138,9 +138,9 @@ class DriftSettings(Section):
     """
 
     realised: ScanSettings = ScanSettings()
-    """Losses of what was published, as ratios to those of weekly naive; see `forecasting.watching.realised`."""
-    rivals: ScanSettings = ScanSettings(most_a_day=6.0, z_limit=3.5, z_digest=3.0)
-    """As ratios to those of forecasts that are alike, such as the predecessor: little scatters there, so that less is needed."""
+    """Losses of what was published, as ratios to those of other forecasts; see `forecasting.watching.realised`."""
+    predecessor: ScanSettings = ScanSettings(most_a_day=6.0, z_limit=3.5, z_digest=3.0)
+    """As ratios to those of the predecessor: little scatters there, so that less evidence is needed."""
     leads: Annotated[int, Field(ge=1, le=14)] = 1
     """The leads, from 1 on, whose losses are watched."""
     shift: ShiftSettings = ShiftSettings()

@@ -20,6 +20,8 @@ from forecasting.settings import DriftSettings
 from forecasting.watching.scan import Rise, scan
 
 NAIVE = "weekly_naive"
+PREDECESSOR = "predecessor"
+"""The same family, as it was fitted some weeks before."""
 TINY = 1e-12
 ORDER = (State.TOO_EARLY, State.STEADY, State.UNSETTLED, State.DRIFTING)
 
@@ -72,7 +74,7 @@ def judge_realised(losses: Sequence[RealisedLoss], settings: DriftSettings) -> R
     for name in losses[-1].others:
         both = [loss for loss in losses if _sound(loss.model) and _sound(loss.others.get(name))]
         ratios = np.array([math.log(max(loss.model, TINY) / max(loss.others[name], TINY)) for loss in both])
-        found[name] = scan([loss.day for loss in both], ratios, settings.realised if name == NAIVE else settings.rivals)
+        found[name] = scan([loss.day for loss in both], ratios, settings.predecessor if name == PREDECESSOR else settings.realised)
     return Realised(found)
 
 

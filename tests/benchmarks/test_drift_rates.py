@@ -44,7 +44,7 @@ from forecasting.history import History
 from forecasting.settings import DriftSettings, ModelSettings, TrainingSettings
 from forecasting.watching.band import judge_bands
 from forecasting.watching.inputs import judge_inputs
-from forecasting.watching.realised import NAIVE, RealisedLoss, judge_realised, pooled
+from forecasting.watching.realised import NAIVE, PREDECESSOR, RealisedLoss, judge_realised, pooled
 from forecasting.watching.scan import Rise
 from forecasting.watching.time_shift import judge_shift
 from tests.benchmarks.conftest import Print
@@ -56,7 +56,6 @@ STEP = int(os.environ.get("BENCHMARK_STEP", "48"))
 """Days between the days from which on something is wrong."""
 YEARS = int(os.environ.get("BENCHMARK_YEARS", "4"))
 """Series-years drawn again from the real ones."""
-PREDECESSOR = "predecessor"
 FIRST, LAST, WATCHED = date(2013, 1, 1), date(2014, 12, 17), date(2013, 7, 1)
 QUIET = 7
 """Alarms fewer days apart are one episode."""
