@@ -25,12 +25,13 @@ class Drivers:
     """Parts of a forecast of whole days [leads], MWh. What they leave of the mean is the level.
 
     reference: the mean day of the last four weeks, as long as the target day. calendar: what weekday, holidays and time of the year
-    say of the target against those weeks. weather: what a model that knows weather adds for it; zero for others.
+    say of the target against those weeks. weather: what a model that knows weather adds for it;
+    None of others.
     """
 
     reference_mwh: np.ndarray
     calendar_mwh: np.ndarray
-    weather_mwh: np.ndarray
+    weather_mwh: np.ndarray | None
 
 
 def drivers(forecaster: object, history: History, leads: int) -> Drivers:
@@ -40,8 +41,8 @@ def drivers(forecaster: object, history: History, leads: int) -> Drivers:
     full = power(history, whole_days=True)
     ridge = CalendarRidge.fit(history, full)
     expected = ridge.level.back(ridge.expected(history, leads))[:, 0].numpy()
-    weather = np.zeros(leads)
+    weather = None
     if isinstance(forecaster, WeatherWise):
         told = forecaster.weather_mwh(history, len(history))[:leads]
-        weather[: len(told)] = told
+        weather = np.concatenate([told, np.zeros(leads - len(told))])
     return Drivers(full[recent].mean().item() * share, (expected[len(history) :] - expected[recent].mean()) * share, weather)

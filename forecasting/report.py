@@ -45,7 +45,7 @@ def show_latest(console: Console, service: Service, series_id: str, as_of: datet
             f"the replay of {as_of:%F %H:%M}Z is stored; there is a newer forecast, which is shown", style="bold", highlight=False
         )
     console.print(forecast_table(latest, series))
-    console.print(f"picture: {service.picture(series, latest[0].origin)}\n", highlight=False, soft_wrap=True)
+    console.print(f"picture: {service.picture(series, latest[0].origin, latest[0].issue_id)}\n", highlight=False, soft_wrap=True)
 
 
 def forecast_table(latest: Sequence[ForecastRow], series: Series) -> Table:

@@ -82,9 +82,9 @@ class Service:
         uri = self.settings.mlflow_tracking_uri
         return Registry(self.settings.home, uri.get_secret_value() if uri else None)
 
-    def picture(self, series: Series, origin: datetime) -> Path:
-        """Where the picture of the forecast from an origin lies, named by its first day."""
-        return self.settings.home / "pictures" / f"{series.series_id}-{origin.astimezone(series.zone):%F}.png"
+    def picture(self, series: Series, origin: datetime, issue_id: int) -> Path:
+        """Where the picture of an issue lies, named by its first day."""
+        return self.settings.home / "pictures" / f"{series.series_id}-{origin.astimezone(series.zone):%F}-issue-{issue_id}.png"
 
     @cached_property
     def git_sha(self) -> str:

@@ -120,9 +120,7 @@ def details(episode: Episode, context: Context) -> list[str]:
     """All there is to say of one alert, a line each."""
     finding = episode.finding
     lines = [f"{headline([episode])}.", f"What: {finding.message}", _when(episode, context)]
-    if finding.score is not None:
-        lines.append(f"Score: {finding.score:.3g}")
-    if finding.cause:
+    if finding.cause and finding.cause not in finding.message:
         lines.append(f"Likely cause: {finding.cause}")
     if episode.is_open:
         lines.append(f"What to do: {finding.remedy or episode.rule.remedy}")

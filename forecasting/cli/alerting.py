@@ -137,8 +137,11 @@ def notify(
         sys.exit(0 if all(problem is None for problem in tried.values()) else 1)
     with open_service(settings, now) as service:
         found = deliver(service, now)
+        later = service.store.outbox.unsent(given_up_after=now)
     out.print(str(found), highlight=False)
-    sys.exit(1 if found.failed or found.given_up else 0)
+    if later:
+        out.print(f"{len(later)} wait for another try: run this again in some minutes", highlight=False)
+    sys.exit(1 if found.failed or found.given_up or later else 0)
 
 
 def _known_rule(rule: str | None) -> None:

@@ -1,6 +1,7 @@
 """Who may read, and what is kept."""
 
 import os
+import sys
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -10,6 +11,7 @@ from forecasting.cli.running import out, progress_shown
 from forecasting.errors import SettingsError
 from forecasting.settings import load_settings
 
+SHORTEST = 12
 PASSWORD = "FORTNIGHT_NEW_PASSWORD"  # noqa: S105 - the name of a variable
 
 
@@ -24,7 +26,11 @@ def access(
     from forecasting.service import open_service
 
     given = os.environ.pop(PASSWORD, "")  # taken out, so that nothing started from here inherits it
+    if not revoke and not given and not sys.stdin.isatty():
+        raise SettingsError("there is no terminal to ask for a password", f"give it in {PASSWORD}")
     password = "" if revoke else given or typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    if not revoke and len(password) < SHORTEST:
+        raise SettingsError(f"a password of {len(password)} characters is too short", f"use {SHORTEST} or more")
     with open_service(load_settings(), datetime.now(UTC)) as service:
         if revoke:
             gone = service.store.access.revoke(name)
@@ -32,6 +38,8 @@ def access(
         else:
             done = f"{'made' if service.store.access.grant(name, role, password) else 'changed'}, role {role}"
     out.print(f"login {name}: {done}", highlight=False)
+    if load_settings().database_url is None and not revoke:
+        out.print("the embedded Postgres listens on no port: logins are for a server of your own (FORTNIGHT_DATABASE_URL)")
 
 
 def keep(

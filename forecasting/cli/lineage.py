@@ -44,6 +44,10 @@ def verify(
     with open_service(load_settings(), datetime.now(UTC)) as service, progress_shown() as report:
         chosen = list(issues or [])
         if at_random:
+            known = service.store.readings.stored_ids()
+            for series_id in series or ():
+                if series_id not in known:
+                    raise SettingsError(f"nothing is stored of series {series_id!r}", f"use one of {', '.join(known) or 'none'}")
             every = service.store.forecasts.ready_ids(series or ())
             chosen += random.sample(every, min(at_random, len(every)))
         if not chosen:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from forecasting.errors import FortnightError, SourceError, StoreError
+from forecasting.errors import FortnightError, RegistryError, SourceError, StoreError
 from forecasting.jobs import Progress
 from forecasting.service import Feed, Service, choose_series, open_service
 from forecasting.settings import Settings
@@ -43,7 +43,7 @@ def examine(settings: Settings, series_ids: Collection[str], now: datetime, prog
         with open_service(settings, now) as service:
             checks.append(_try("database", lambda: _database(service, settings)))
             progress("examining", 2, len(chosen) + 3)
-            checks.append(_try("MLflow", lambda: service.registry.describe_server()))  # noqa: PLW0108 - opening it may fail too
+            checks.append(_try("MLflow", lambda: _mlflow(service)))
             quick = Web(settings.web.model_copy(update=QUICK))
             for number, given in enumerate(chosen, start=3):
                 progress("examining", number, len(chosen) + 3)
@@ -80,6 +80,17 @@ def _database(service: Service, settings: Settings) -> str:
     info = service.store.connection.info
     where = "embedded" if settings.database_url is None else f"{info.host}:{info.port}"
     return f"PostgreSQL {info.server_version // 10000}, {where}, schema {schema.current(service.store.connection)}"
+
+
+def _mlflow(service: Service) -> str:
+    told, models = service.registry.describe_server()
+    known = service.store.versions.model_names()
+    if lost := sorted(set(known) - set(models)):
+        raise RegistryError(
+            f"{told}: it does not know {lost[0]}, of which Postgres has versions",
+            "bring its folder or database back, or check FORTNIGHT_MLFLOW_TRACKING_URI; until then champions come from copies",
+        )
+    return told
 
 
 def _feed(feed: Feed, now: datetime) -> str:

@@ -53,6 +53,7 @@ class Seen:
     missing_since: datetime | None
     due: int
     quarantined: Mapping[str, int]
+    quarantined_since: Mapping[str, datetime]
     refusals: Sequence[str]
     troubles: Sequence[Trouble]
     validation: drift.Verdict
@@ -84,7 +85,8 @@ def see(service: Service, given: SeriesSettings, as_of: datetime) -> Seen:
     missing, missing_since = store.watched.gaps(key, as_of - timedelta(days=WEEK), as_of)
     refusals = store.watched.refusals(key, as_of - timedelta(days=REFUSAL_DAYS), as_of)
     due = round(timedelta(days=QUARANTINE_DAYS) / series.interval)
-    found = troubles(quarantined, due, settings.feed, refusals)
+    counts = {reason: count for reason, (count, _) in quarantined.items()}
+    found = troubles(counts, due, settings.feed, refusals)
     validation_losses = store.versions.validation_losses(key, DAILY, as_of)
     reads_weather = service.settings.model.information != Information.U and _has_weather(service, given)
     no_temperature = missing_temperature(history, WEEK) if reads_weather and history is not None else 0.0
@@ -106,7 +108,8 @@ def see(service: Service, given: SeriesSettings, as_of: datetime) -> Seen:
         missing=missing,
         missing_since=missing_since,
         due=round(timedelta(days=WEEK) / series.interval),
-        quarantined=quarantined,
+        quarantined=counts,
+        quarantined_since={reason: first for reason, (_, first) in quarantined.items()},
         refusals=refusals,
         troubles=found,
         validation=drift.judge([drift.Loss(row.as_of, row.model_mwh, row.weekly_naive_mwh) for row in validation_losses], settings),

@@ -12,7 +12,7 @@ from forecasting.rules import RULES
 from forecasting.settings import Settings
 from forecasting.watching.band import Band
 from forecasting.watching.cause import Cause, Evidence, likely_cause
-from forecasting.watching.feed import Fault
+from forecasting.watching.feed import Fault, fault_of
 from forecasting.watching.realised import Realised, judge_realised, pooled
 
 FORECAST_HOURS = 36
@@ -20,6 +20,9 @@ FORECAST_HOURS = 36
 FEED_RULES: Mapping[str, tuple[Fault, ...]] = {"feed_frozen": (Fault.FROZEN,), "feed_scale": (Fault.SCALE,)}
 MANY_MISSING = 0.05
 """Share of the last week's readings."""
+LOOK = "see the rows: fortnight psql -- -c 'SELECT reason, raw FROM fortnight.quarantine ORDER BY quarantine_id DESC LIMIT 20'"
+LOSSES = ("loss_drift", "loss_drift_series")
+OF_MODELS = (*LOSSES, "validation_loss_drift", "coverage_off", "bias_by_lead")
 FEW_ROWS = 4
 """Quarantined rows of the last days that are nobody's business."""
 
@@ -76,11 +79,13 @@ def _loss(seen: Seen, as_of: datetime, settings: Settings) -> Finding:
     return _drift("loss_drift_series", series.series_id, seen.realised, seen.evidence, str(seen.realised), series, as_of, settings)
 
 
-def _stale(seen: Seen, as_of: datetime, settings: Settings) -> Finding:  # noqa: ARG001
+def _stale(seen: Seen, as_of: datetime, settings: Settings) -> Finding:
     end = seen.newest_reading_end
     if end is None:
         return _of("readings_stale", seen, None, as_of, "nothing is known yet")
-    told = f"the newest reading ends {end:%F %H:%M}Z, {seen.stale_hours:.0f} hours too long ago"
+    allowed = settings.ingest.stale_hours
+    overdue = (as_of - seen.series.publication_delay - end) / timedelta(hours=1)
+    told = f"the next reading is {max(overdue, 0):.0f} hours overdue, {allowed:.0f} are allowed"
     finding = _of("readings_stale", seen, seen.stale_hours > 0, end + seen.series.publication_delay, told)
     return replace(finding, score=seen.stale_hours, cause=_feed_cause(seen) or "the feed brings nothing new")
 
@@ -90,8 +95,9 @@ def _feed(rule: str) -> Callable[[Seen, datetime, Settings], Finding]:
         trouble = next((each for each in seen.troubles if each.fault in FEED_RULES[rule]), None)
         if trouble is None:
             return _of(rule, seen, False, as_of, "nothing of the kind in quarantine")
-        finding = _of(rule, seen, True, as_of, trouble.sentence)
-        return replace(finding, cause=trouble.sentence, remedy=trouble.remedy, score=float(trouble.rows))
+        firsts = [first for reason, first in seen.quarantined_since.items() if fault_of(reason) is trouble.fault]
+        finding = _of(rule, seen, True, min(firsts, default=as_of), trouble.sentence)
+        return replace(finding, cause=trouble.sentence, remedy=f"{trouble.remedy}; {LOOK}", score=float(trouble.rows))
 
     return judge
 
@@ -113,7 +119,8 @@ def _quarantine(seen: Seen, as_of: datetime, settings: Settings) -> Finding:  # 
     count = sum(seen.quarantined.values())
     reasons = "; ".join(f"{reason}: {number}" for reason, number in list(seen.quarantined.items())[:3])
     told = f"{count} rows of the last days wait in quarantine" + (f" ({reasons})" if count else "")
-    return replace(_of("quarantine_growing", seen, count > FEW_ROWS, as_of, told), score=float(count), cause=reasons)
+    since = min(seen.quarantined_since.values(), default=as_of)
+    return replace(_of("quarantine_growing", seen, count > FEW_ROWS, since, told), score=float(count), cause=reasons)
 
 
 def _shift(seen: Seen, as_of: datetime, settings: Settings) -> Finding:
@@ -221,9 +228,16 @@ def _finding(rule: str, series_id: str | None, bad: bool | None, since: datetime
 
 def _linked(finding: Finding, seen: Seen) -> Finding:
     """With the run and the issue that it is about."""
-    if seen.newest is None:
+    if seen.newest is None or not seen.issues:
         return finding
-    return replace(finding, mlflow_run_id=seen.newest.mlflow_run_id, issue_id=finding.issue_id or seen.newest.issue_id)
+    newest = seen.issues[0]
+    issue_id = seen.newest.issue_id if finding.rule in LOSSES else finding.issue_id or newest.issue_id
+    run = seen.newest.mlflow_run_id if finding.rule in OF_MODELS else None
+    message = finding.message
+    if finding.bad and finding.rule not in OF_MODELS:
+        first = newest.origin.astimezone(seen.series.zone)
+        message = f"{message}; consumers have issue {newest.issue_id} (tier {newest.tier}, from {first:%a %d %b %Y} on)"
+    return replace(finding, message=message, mlflow_run_id=run, issue_id=issue_id)
 
 
 def _feed_cause(seen: Seen) -> str:

@@ -31,7 +31,8 @@ class Verified:
     told: str
 
     def __str__(self) -> str:
-        return f"issue {self.issue.issue_id} ({self.issue.series_id}, {self.issue.origin:%F}): {self.told}"
+        first = self.issue.origin.astimezone(ZoneInfo(self.issue.time_zone))
+        return f"issue {self.issue.issue_id} ({self.issue.series_id}, from {first:%F}): {self.told}"
 
 
 def explain(service: Service, issue_id: int) -> list[tuple[str, str]]:
@@ -63,7 +64,8 @@ def explain(service: Service, issue_id: int) -> list[tuple[str, str]]:
         ("model", model),
         ("trained on", f"{when(issue.trained_from)} to {when(issue.trained_until)}" if issue.trained_until else ""),
         ("trained as of", when(issue.trained_as_of)),
-        ("elected because", issue.election or ""),
+        ("champion because", issue.promotion or ""),
+        ("said when trained", issue.election or ""),
         ("MLflow run", issue.mlflow_run_id or ""),
         ("weights SHA-256", issue.weights_sha256 or ""),
         ("code of training", issue.trained_git_sha or ""),

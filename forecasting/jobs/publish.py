@@ -157,7 +157,7 @@ def _publish(
     else:
         frame = store.forecasts.values(store.forecasts.told(number))
     figure = plotting.forecast_picture(history, frame, _caption(choice))
-    picture = plotting.save(figure, service.picture(series, history.origin))
+    picture = plotting.save(figure, service.picture(series, history.origin, number))
     return PublishReport(series, number, choice.tier, issue.reason, version, history.origin, frame, published, picture)
 
 

@@ -11,7 +11,7 @@ from forecasting.jobs.actions import act
 from forecasting.jobs.alerting import Recorded, record
 from forecasting.jobs.deliver import deliver_or_leave
 from forecasting.jobs.evidence import Seen, see
-from forecasting.jobs.findings import of_all, of_series
+from forecasting.jobs.findings import LOSSES, of_all, of_series
 from forecasting.service import Service
 from forecasting.settings import SeriesSettings
 
@@ -40,7 +40,6 @@ class WatchReport:
 
 
 MOST_NAMED = 8
-LOSSES = ("loss_drift", "loss_drift_series")
 PICTURED_DAYS = 120
 
 
@@ -87,7 +86,7 @@ def _pictured(service: Service, finding: Finding, every: Mapping[str, Seen], as_
         return finding
     named = next((seen for seen in every.values() if seen.newest is not None and seen.newest.issue_id == finding.issue_id), None)
     seen = every.get(finding.series_id or "") or named
-    if seen is None:
+    if seen is None or not seen.issues:
         return finding
     if finding.rule in LOSSES and seen.losses:
         from forecasting import plotting  # seconds to start, and needed on bad days only
@@ -96,7 +95,5 @@ def _pictured(service: Service, finding: Finding, every: Mapping[str, Seen], as_
         figure = plotting.watched_picture(seen.series, seen.losses[-PICTURED_DAYS:], since)
         name = f"{seen.series.series_id}-loss-{as_of.astimezone(seen.series.zone):%F}.png"
         return replace(finding, picture=str(plotting.save(figure, service.settings.home / "pictures" / name)))
-    if seen.newest is not None:
-        path = service.picture(seen.series, seen.newest.origin)
-        return replace(finding, picture=str(path)) if path.exists() else finding
-    return finding
+    path = service.picture(seen.series, seen.issues[0].origin, seen.issues[0].issue_id)
+    return replace(finding, picture=str(path)) if path.exists() else finding

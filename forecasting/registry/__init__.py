@@ -61,16 +61,16 @@ class Registry:
                 _create_database(self.local / "mlflow.db")
             self.client = _connected(self.tracking_uri)
 
-    def describe_server(self) -> str:
-        """Where it is and how many registered models it holds.
+    def describe_server(self) -> tuple[str, list[str]]:
+        """Where it is and how many registered models it holds; and their names.
 
         Raises:
             RegistryError: it does not answer.
         """
         with _explained(self.tracking_uri):
-            models = len(self.client.search_registered_models(max_results=1000))
+            models = [model.name for model in self.client.search_registered_models(max_results=1000)]
         where = "in the state folder" if self.is_local else self.tracking_uri.rsplit("@", 1)[-1]
-        return f"{where}, {models} registered models"
+        return f"{where}, {len(models)} registered models", models
 
     def register(self, retraining: Retraining) -> dict[str, Registered]:
         """Log a finished retrain and register its models as new versions, by family.

@@ -120,6 +120,7 @@ class StoredIssue:
     trained_from: datetime | None
     trained_until: datetime | None
     election: str | None
+    promotion: str | None
     previous_version_key: int | None
     kept_leads: int
 
@@ -216,7 +217,7 @@ class Forecasts:
         with self.connection.cursor(row_factory=class_row(StoredIssue)) as cursor:
             found = cursor.execute(statement("issue_told"), {"issue_id": issue_id}).fetchone()
         if found is None:
-            raise StoreError(f"there is no issue {issue_id}", "see the numbers: SELECT DISTINCT issue_id FROM published.forecast")
+            raise StoreError(f"there is no issue {issue_id}", "see the numbers: SELECT issue_id FROM published.issue")
         return found
 
     def ready_ids(self, series_ids: Sequence[str] = ()) -> list[int]:

@@ -151,6 +151,10 @@ class Versions:
         }
         return self._one("champion_before", parameters)
 
+    def model_names(self) -> list[str]:
+        """Names of all models that have versions."""
+        return [str(row[0]) for row in self.connection.execute("SELECT DISTINCT model_name FROM fortnight.model_version")]
+
     def by_key(self, model_version_key: int) -> ModelVersion | None:
         return self._one("model_version_by_key", {"model_version_key": model_version_key})
 

@@ -63,11 +63,11 @@ class Watched:
         with self.connection.cursor(row_factory=class_row(WatchedIssue)) as cursor:
             return cursor.execute(statement("watched_issues"), parameters).fetchall()
 
-    def quarantined(self, series_key: int, since: datetime, as_of: datetime) -> dict[str, int]:
-        """Rows of the days since that still wait in quarantine, by reason."""
+    def quarantined(self, series_key: int, since: datetime, as_of: datetime) -> dict[str, tuple[int, datetime]]:
+        """Rows of the days since that still wait in quarantine, by reason: how many, and when the first begins."""
         parameters = {"series_key": series_key, "since": since, "as_of": as_of}
         rows = self.connection.execute(statement("watched_quarantine"), parameters)
-        return {str(reason): int(str(count)) for reason, count in rows}
+        return {str(reason): (int(str(count)), first) for reason, count, first in rows}  # type: ignore[misc]
 
     def gaps(self, series_key: int, since: datetime, as_of: datetime) -> tuple[int, datetime | None]:
         """Readings missing in holes of the days since, and where the first begins."""

@@ -136,7 +136,7 @@ def test_two_deliverers_at_once_send_each_message_once(settings: Settings, store
     with HTTPServer(host="127.0.0.1", port=0, threaded=True) as server, ThreadPoolExecutor(2) as pool:
         server.expect_request("/hook").respond_with_handler(answer)
         with served(settings, store, hook=f"json://127.0.0.1:{server.port}/hook?rto=30") as service:
-            record(service, [finding("forecast_missing"), finding("feed_scale"), finding("feed_refused")], START + HOUR)
+            record(service, [finding("forecast_missing"), finding("feed_scale"), finding("time_shift")], START + HOUR)
             assert sum(pool.map(one, range(2))) == 8
     assert len(arrived) == len(set(arrived)) == 4
 

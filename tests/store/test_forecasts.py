@@ -74,7 +74,7 @@ def test_latest_is_the_newest_origin_also_after_a_replay_of_the_past(store: Stor
         (lambda f: f.assign(lead=[1, *f["lead"][:-1]]), "_pkey"),
         (lambda f: f.assign(q10=f["q10"].where(f["lead"] != 3, 100.0)), "quantiles_ascend"),
         (lambda f: f.assign(q70=f["q70"].where(f["lead"] != 3, 98.0)), "quantiles_ascend"),
-        (lambda f: f.assign(weather_mwh=None), "a value is missing"),
+        (lambda f: f.assign(calendar_mwh=None), "a value is missing"),
         (lambda f: f.assign(peak_q90_mw=4.0), "peak_quantiles_ascend"),
         (lambda f: f.assign(peak_start=f["target_end"]), "peak_is_on_the_day"),
         (lambda f: f.assign(q90=f["q90"].where(f["lead"] != 3, 1001.0), q95=1002.0, q99=1003.0), "implausible: 1001 MWh"),

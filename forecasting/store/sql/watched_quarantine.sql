@@ -1,5 +1,5 @@
--- Rows of the last days that were set aside in daily runs and not replaced since, by reason.
-SELECT q.reason, count(*)
+-- Rows of the last days that were set aside in daily runs and not replaced since, by reason, and when the first of them begins.
+SELECT q.reason, count(*), min(coalesce(q.interval_start, i.as_of))
 FROM fortnight.quarantine AS q
 JOIN fortnight.ingest_run AS i USING (ingest_run_id)
 LEFT JOIN fortnight.ingest_run AS r ON r.ingest_run_id = q.released_by

@@ -146,7 +146,7 @@ BEGIN
             OR (v.target_start AT TIME ZONE s.time_zone)::date = ((v.target_start - interval '1 us') AT TIME ZONE s.time_zone)::date)
             THEN format('a target is no local day of %s', s.time_zone)
         WHEN bool_or(num_nulls(v.q01, v.q05, v.q30, v.q70, v.q95, v.q99, v.peak_q10_mw, v.peak_q50_mw, v.peak_q90_mw, v.peak_start,
-            v.reference_mwh, v.calendar_mwh, v.weather_mwh) > 0) THEN 'a value is missing'
+            v.reference_mwh, v.calendar_mwh) > 0) THEN 'a value is missing'
         WHEN i.plausible_min_mwh IS NULL OR i.plausible_max_mwh IS NULL THEN 'it does not say what would be plausible'
         WHEN min(v.q10) < i.plausible_min_mwh THEN format(
             'implausible: %s MWh on one day, below %s', round(min(v.q10)::numeric), round(i.plausible_min_mwh::numeric))

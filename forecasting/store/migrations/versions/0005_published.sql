@@ -371,7 +371,7 @@ END;
 CREATE VIEW published.driver_v1 AS
 SELECT s.series_id, i.issue_id, v.lead, v.target_start, v.target_end, v.reference_mwh / h.hours AS reference_mw,
        v.calendar_mwh / h.hours AS calendar_mw, v.weather_mwh / h.hours AS weather_mw,
-       (v.mean - v.reference_mwh - v.calendar_mwh - v.weather_mwh) / h.hours AS level_mw, v.mean / h.hours AS mean_mw,
+       (v.mean - v.reference_mwh - v.calendar_mwh - coalesce(v.weather_mwh, 0)) / h.hours AS level_mw, v.mean / h.hours AS mean_mw,
        i.issue_id = newest.issue_id AS latest
 FROM fortnight.series AS s
 CROSS JOIN LATERAL (
@@ -393,7 +393,7 @@ CREATE VIEW published.revision_v1 AS
 SELECT s.series_id, i.issue_id, i.previous_issue_id, v.lead, v.target_start, v.target_end, v.mean / h.hours AS mean_mw,
        before.mean / h.hours AS mean_before_mw, (v.mean - before.mean) / h.hours AS change_mw,
        part.new_model / h.hours AS new_model_mw, part.new_weather / h.hours AS new_weather_mw,
-       (v.mean - before.mean - part.new_model - part.new_weather) / h.hours AS new_readings_mw, i.issue_id = newest.issue_id AS latest
+       (v.mean - before.mean - part.new_model - coalesce(part.new_weather, 0)) / h.hours AS new_readings_mw, i.issue_id = newest.issue_id AS latest
 FROM fortnight.series AS s
 CROSS JOIN LATERAL (
     SELECT f.issue_id
@@ -404,6 +404,8 @@ CROSS JOIN LATERAL (
 ) AS newest
 JOIN fortnight.forecast_issue AS i ON i.series_key = s.series_key AND i.resolution = 'daily' AND i.ready_at IS NOT NULL
 JOIN fortnight.forecast_issue AS p ON p.issue_id = i.previous_issue_id AND p.ready_at IS NOT NULL
+LEFT JOIN fortnight.model_version AS m ON m.model_version_key = i.model_version_key
+LEFT JOIN fortnight.model_version AS pm ON pm.model_version_key = p.model_version_key
 CROSS JOIN LATERAL (
     SELECT * FROM fortnight.forecast_value AS x WHERE x.issue_id = i.issue_id AND x.origin = i.origin OFFSET 0
 ) AS v
@@ -419,7 +421,7 @@ CROSS JOIN LATERAL (
                WHEN i.model_version_key IS NOT DISTINCT FROM p.model_version_key THEN 0
                ELSE v.mean - v.previous_model_mwh
            END AS new_model,
-           v.weather_mwh - before.weather_mwh AS new_weather
+           CASE WHEN m.family = pm.family THEN v.weather_mwh - before.weather_mwh END AS new_weather
 ) AS part;
 
 -- ------------------------------------------------------------------------------------------------------------- how things stand
@@ -539,7 +541,7 @@ COMMENT ON VIEW published.forecast_latest_v1 IS
     'The newest forecast of each series, whole: one row a target day. Order by series_id, lead. Newest is the latest origin, then '
     'readings_as_of, then issue_id: a replay of the past does not replace it.';
 COMMENT ON FUNCTION published.forecast_as_of_v1(timestamptz) IS
-    'What forecast_latest would have shown at t, columns as there: of each series the newest issue with readings_as_of <= t. By '
+    'What forecast_latest would have shown at t, columns as there: of each series, of the issues with readings_as_of <= t, that of the newest origin. By '
     'readings_as_of and not by ready_at, since a replay of the past is made today with what was known then. Of an old issue only some '
     'leads may be kept.';
 COMMENT ON VIEW published.forecast_vs_actual_v1 IS
@@ -563,11 +565,12 @@ COMMENT ON FUNCTION published.exceedance_v1(text, double precision) IS
     'the average path; paths: how many there are; latest: false where a newer issue keeps no paths. Times in UTC.';
 COMMENT ON VIEW published.driver_v1 IS
     'What makes a forecast what it is, in MW (MWh over the hours of the target): mean_mw = reference_mw + calendar_mw + weather_mw + '
-    'level_mw, of every issue. Null where an issue does not say so.';
+    'level_mw, of every issue. weather_mw is null for models that know no weather, all are null in forecasts of old.';
 COMMENT ON VIEW published.revision_v1 IS
     'How and why a forecast differs from the one before it for the same target, in MW (MWh over the hours of the target): change_mw = '
     'new_model_mw + new_weather_mw + new_readings_mw. One row a target of each issue that had one before it; parts are null where '
-    'unknown, such as for targets that the issue before did not reach.';
+    'unknown, such as for targets that the issue before did not reach; new_weather_mw unless both models are of one family that '
+    'knows weather, and then new_readings_mw holds it too.';
 COMMENT ON VIEW published.alert_v1 IS 'Every alert ever, one row an episode of one rule in one series, or in all of them together.';
 COMMENT ON VIEW published.status_v1 IS
     'How each demand series stands right now, one row each. worst is alarm: no or old readings (36 hours after they were due), a refused '
@@ -602,7 +605,7 @@ INSERT INTO word VALUES
     ('*', 'weather_issued_at', 'Issue time of the newest weather forecast that was used; null where none was.'),
     ('*', 'leads', 'How many targets the issue had when it was published.'),
     ('*', 'tier', 'Who made it: champion, last_good (a champion of before), or weekly_naive.'),
-    ('*', 'reason', 'Why it is no better tier; null for champion.'),
+    ('*', 'reason', 'What was wrong: why it is of no better tier, or in spite of what it was made; null where nothing was.'),
     ('*', 'feed_at_fault', 'What kept a better forecast away: demand, weather, registry or model; null where nothing did.'),
     ('*', 'age_days', 'Whole local days between the origin and the day it was made for, of which nothing was known; 0 on a good morning.'),
     ('*', 'model_name', 'Name of the model in the MLflow registry; null for weekly naive made on the spot.'),
@@ -610,7 +613,7 @@ INSERT INTO word VALUES
     ('*', 'family', 'Family of the model, such as weather_paths; null for weekly naive made on the spot.'),
     ('*', 'mlflow_run_id', 'MLflow run that trained this version; null for weekly naive made on the spot.'),
     ('*', 'git_sha', 'The code that made the forecast.'),
-    ('*', 'previous_issue_id', 'The issue that consumers had before this one; null for the first.'),
+    ('*', 'previous_issue_id', 'The newest issue from earlier knowledge (readings_as_of) when this one was made; null for the first.'),
     ('*', 'latest', 'Whether this is the newest issue of its series, the one in forecast_latest.'),
     ('*', 'interval_start', 'Start of the interval (UTC).'),
     ('*', 'value', 'Energy of the interval, in unit.'),
@@ -671,7 +674,7 @@ INSERT INTO word VALUES
     ('path_v1', 'mw', 'Mean power of the interval on this path, in MW.'),
     ('driver_v1', 'reference_mw', 'The usual day of the reference weeks, in MW.'),
     ('driver_v1', 'calendar_mw', 'What weekday, season and holidays add to it, in MW.'),
-    ('driver_v1', 'weather_mw', 'What the expected weather adds, in MW.'),
+    ('driver_v1', 'weather_mw', 'What the expected weather adds, in MW; null for models that know no weather.'),
     ('driver_v1', 'level_mw', 'The rest: how much the present level lies above the reference, in MW.'),
     ('driver_v1', 'mean_mw', 'Expected power: mean over the hours of the target, in MW.'),
     ('revision_v1', 'mean_mw', 'Expected power now, in MW.'),
