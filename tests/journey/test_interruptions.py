@@ -12,7 +12,7 @@ import pytest
 from forecasting.store import embedded
 from tests.journey.commands import CANDIDATES, DAILY, environment, fortnight, state_of
 
-KILLS = 6
+KILLS = 5
 ONE_DAY = {"issues": 1, "values": 14, "versions": len(CANDIDATES), "runs": ["FINISHED"] * (1 + len(CANDIDATES))}
 """A parent run, and a run and a version of each candidate."""
 FORECAST = "SELECT lead, target_start, mean, q10, q50, q90 FROM published.forecast_latest ORDER BY lead"
@@ -33,7 +33,7 @@ def test_of_two_runs_at_once_one_works_and_the_other_says_so(folder: Path) -> No
 
 
 def test_a_run_killed_at_any_moment_is_completed_by_the_next(folder: Path) -> None:
-    """Six moments spread over the run; after each kill the same command is started again and killed later."""
+    """Five moments spread over the run; after each kill the same command is started again and killed later."""
     embedded.ensure_running(folder)
     command = [sys.executable, "-m", "forecasting.cli", *DAILY]
     began = time.monotonic()

@@ -33,7 +33,6 @@ def test_a_page_answers_what_since_when_how_bad_why_where_and_what_to_do() -> No
     for words in (
         f"What: {MESSAGE}",
         "Since: 2014-01-01 11:00 AEDT (2014-01-01 00:00Z)",
-        "Score: 3.6",
         "Likely cause: the feed is down",
         f"What to do: {RULES['readings_stale'].remedy}",
         "MLflow run: https://mlflow.example.org/#/runs/abc123",
