@@ -9,4 +9,4 @@ ruff check --quiet .
 ruff format --check --quiet .
 mypy
 python -m pip check
-exec python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile "$@"
+exec python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder "$@"
