@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 uv=(uv)
 command -v uv >/dev/null || uv=(python3 -m uv)
-skip=()
+skip=(--no-emit-package pip) # which installs the lock
 for name in $("${uv[@]}" pip compile pyproject.toml --quiet --universal --python-version 3.11 --no-annotate --no-header |
     grep -oE '^(nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+|triton)'); do
   skip+=(--no-emit-package "$name")
