@@ -245,6 +245,11 @@ class Settings(BaseSettings):
     @property
     def prefect_environment(self) -> dict[str, str]:
         """Environment of Prefect: its state in ours, no reports to anybody, time for a cold start, our log in its runs."""
+        as_json = {
+            "PREFECT_LOGGING_FORMATTERS_JSON_CLASS": "forecasting.logs.JsonLines",
+            "PREFECT_LOGGING_HANDLERS_CONSOLE_FORMATTER": "json",
+            "PREFECT_LOGGING_HANDLERS_CONSOLE_CLASS": "logging.StreamHandler",
+        }
         return {
             "PREFECT_HOME": str(self.home / "prefect"),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -253,6 +258,7 @@ class Settings(BaseSettings):
             "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
             "PREFECT_LOGGING_EXTRA_LOGGERS": "forecasting",
             "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",  # the same jobs also run outside of flows
+            **(as_json if self.log_format == "json" else {}),
         }
 
 
