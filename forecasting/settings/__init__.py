@@ -28,7 +28,7 @@ from forecasting.settings.watching import (
 __all__ = [
     "CHECKOUT", "SIMULATED", "VICTORIA", "AlertSettings", "BandSettings", "ChannelSettings", "DriftSettings", "FeedSettings",
     "IngestSettings", "InputSettings", "ModelSettings", "PublishSettings", "ScanSettings", "SeriesSettings", "Settings",
-    "ShiftSettings", "TrainingSettings", "WeatherSettings", "WebSettings", "default_home", "load_settings",
+    "ShiftSettings", "TrainingSettings", "WeatherSettings", "WebSettings", "config_file", "default_home", "load_settings",
 ]  # fmt: skip
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -199,7 +199,7 @@ class FileSource(TomlConfigSettingsSource):
         for name, channel in channels.items() if isinstance(channels, dict) else ():
             if not isinstance(channel, dict) or "url" in channel:
                 raise SettingsError(
-                    f"{_config_file()} holds the address of alert channel {name!r}, which is a secret",
+                    f"{config_file()} holds the address of alert channel {name!r}, which is a secret",
                     f'put it into an environment variable and name that: [alerts.channels.{name}] url_env = "NAME"',
                 )
         return found
@@ -259,7 +259,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, FileSource(settings_cls, toml_file=_config_file())
+        return init_settings, env_settings, FileSource(settings_cls, toml_file=config_file())
 
     @property
     def prefect_environment(self) -> dict[str, str]:
@@ -275,7 +275,8 @@ class Settings(BaseSettings):
         }
 
 
-def _config_file() -> Path:
+def config_file() -> Path:
+    """FORTNIGHT_CONFIG, or `fortnight.toml` in the state folder."""
     given = os.environ.get("FORTNIGHT_CONFIG")
     return Path(given).expanduser() if given else default_home() / "fortnight.toml"
 
@@ -287,7 +288,7 @@ def load_settings(**overrides: Any) -> Settings:
         SettingsError: an unknown key, a value out of range, a config file that is missing or not TOML.
     """
     given = os.environ.get("FORTNIGHT_CONFIG")
-    if given and not _config_file().is_file():
+    if given and not config_file().is_file():
         raise SettingsError(f"FORTNIGHT_CONFIG names {given}, which is no file", "correct the path or unset it")
     for variable in os.environ:
         name = variable.lower().removeprefix("fortnight_").split("__")[0]
@@ -299,8 +300,8 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         key = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise SettingsError(f"setting {key}: {first['msg']}", f"correct it in {_config_file()} or the environment") from None
+        raise SettingsError(f"setting {key}: {first['msg']}", f"correct it in {config_file()} or the environment") from None
     except MalformedVariable as error:
         raise SettingsError(f"{error}", "write it as JSON") from None
     except ValueError as error:
-        raise SettingsError(f"{_config_file()}: {error}", "correct the TOML") from None
+        raise SettingsError(f"{config_file()}: {error}", "correct the TOML") from None
