@@ -1,7 +1,6 @@
 """Bringing a database to the present schema."""
 
 import logging
-from functools import cache
 from importlib import resources
 
 import psycopg
@@ -135,14 +134,8 @@ def _is_current(connection: Connection) -> bool:
             f"with code from {oldest or at} on",
             "upgrade fortnight; or to stay with this one, restore the backup made before the upgrade into an empty database",
         )
-    _tell_newer(at, known[-1])
+    logger.warning("the database is at schema %s, this fortnight knows up to %s and may still work with it", at, known[-1])
     return True
-
-
-@cache
-def _tell_newer(at: str, known: str) -> None:
-    """Once a process."""
-    logger.warning("the database is at schema %s, this fortnight knows up to %s and may still work with it", at, known)
 
 
 def _not_allowed(error: psycopg.Error) -> StoreError:

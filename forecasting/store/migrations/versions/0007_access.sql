@@ -43,18 +43,21 @@ AS $$
 DECLARE
     thing record;
 BEGIN
+    -- Views before tables, and those made last first, as a reader locks them: in another order, readers and this would wait for each other.
     FOR thing IN
-        SELECT format('SCHEMA %I', nspname) AS name FROM pg_namespace
+        SELECT format('SCHEMA %I', nspname) AS name, 1 AS turn, oid AS age FROM pg_namespace
         WHERE nspname IN ('fortnight', 'published') AND nspowner <> 'fortnight_owner'::regrole
         UNION ALL
-        SELECT format('%s %s', CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, c.oid::regclass)
+        SELECT format('%s %s', CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, c.oid::regclass),
+               CASE c.relkind WHEN 'v' THEN 2 ELSE 3 END, c.oid
         FROM pg_class AS c
         WHERE c.relnamespace IN ('fortnight'::regnamespace, 'published'::regnamespace) AND c.relkind IN ('r', 'p', 'v')
           AND c.relowner <> 'fortnight_owner'::regrole
         UNION ALL
-        SELECT format('FUNCTION %s', p.oid::regprocedure)
+        SELECT format('FUNCTION %s', p.oid::regprocedure), 4, p.oid
         FROM pg_proc AS p
         WHERE p.pronamespace IN ('fortnight'::regnamespace, 'published'::regnamespace) AND p.proowner <> 'fortnight_owner'::regrole
+        ORDER BY turn, age DESC
     LOOP
         EXECUTE format('ALTER %s OWNER TO fortnight_owner', thing.name);
     END LOOP;
