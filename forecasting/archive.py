@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -146,6 +146,8 @@ def read_manifest(file: Path) -> Manifest:
             ) from None
         if manifest.format != FORMAT:
             raise BackupError(f"{file} has format {manifest.format}, this fortnight reads {FORMAT}", "restore it with a newer one")
+        if astray := [name for name in manifest.files if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts]:
+            raise BackupError(f"{file}: {astray[0]!r} cannot lie in a backup", OTHER)
         sizes = {name: part.size_bytes for name, part in manifest.files.items()}
         there = {name: member.size for name, member in found.items() if name not in (MANIFEST, SUM)}
         if sizes != there or len(found) != len(members):
