@@ -9,7 +9,8 @@ from forecasting.archive import Manifest, draft_beside, prune, write
 from forecasting.errors import BackupError
 from forecasting.jobs import Progress, silent
 from forecasting.service import code_version, database_url
-from forecasting.settings import Settings, config_file
+from forecasting.settings import Settings
+from forecasting.settings.file import config_file
 from forecasting.store import dumps
 from forecasting.store.database import describe
 

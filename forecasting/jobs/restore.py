@@ -15,7 +15,8 @@ from forecasting.errors import AlreadyRunning, BackupError
 from forecasting.jobs import Progress, silent
 from forecasting.jobs.backup import CONFIG, DUMP, MEBIBYTE, MLFLOW, PICTURES
 from forecasting.service import database_url
-from forecasting.settings import Settings, config_file
+from forecasting.settings import Settings
+from forecasting.settings.file import config_file
 from forecasting.store import Store, dumps, schema
 from forecasting.store.database import connect, describe, explained
 

@@ -48,8 +48,7 @@ def test_every_row_and_every_view_reads_the_same_after_the_upgrade(empty_dsn: st
         views = {name: columns for name, columns in views.items() if name.endswith("_v1")}
         assert len(views) >= (14 if revision >= "0005" else 0)
         stored, read = rows_of(connection, "fortnight", tables), rows_of(connection, "published", views)
-        empty = {name for name, rows in stored.items() if not rows}
-        assert empty <= {"run", "run_step"}, "a table without a typical row shows nothing"
+        assert all(stored.values()), "a table without a typical row shows nothing"
     with Store(empty_dsn) as store:
         assert schema.current(store.connection) == schema.head()
         assert rows_of(store.connection, "fortnight", tables) == stored

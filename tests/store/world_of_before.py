@@ -143,6 +143,16 @@ ALERTS_SINCE_0004 = """
     INSERT INTO fortnight.drift_action (alert_id, action, as_of, outcome, ended_at)
     VALUES (2, 'retrain', '2014-01-01Z', 'version 2', '2014-01-01Z'), (2, 'rollback', '2014-01-02Z', NULL, NULL);
 """
+RUNS_SINCE_0008 = """
+    INSERT INTO fortnight.run (run_id, started_at, started_by, host, pid, ended_at, outcome, told)
+    VALUES ('11111111-1111-4111-8111-111111111111', '2014-01-02 19:00Z', 'hand', 'h', 7, '2014-01-02 19:01Z', 'done', NULL),
+           ('22222222-2222-4222-8222-222222222222', '2014-01-03 19:00Z', 'caretaker', 'h', 8, '2014-01-03 19:05Z', 'died', 'shot');
+    INSERT INTO fortnight.run_step (run_id, series_id, job, as_of, started_at, ended_at, outcome, told)
+    VALUES ('11111111-1111-4111-8111-111111111111', 'vic', 'publish', '2014-01-02 19:00Z', '2014-01-02 19:00Z', '2014-01-02 19:01Z',
+            'done', 'issue 2'),
+           ('22222222-2222-4222-8222-222222222222', NULL, 'watch', '2014-01-03 19:00Z', '2014-01-03 19:00Z', '2014-01-03 19:05Z',
+            'died', NULL);
+"""
 JUDGED_BEFORE_0006 = dict.fromkeys(("more", "acknowledged", "resolved", "firing", "pending"), "")
 JUDGED = {
     "more": ", judged_as_of, told",
@@ -166,13 +176,16 @@ def fill_first(connection: Connection, revision: str) -> None:
 def fill(connection: Connection, revision: str) -> None:
     """Data of a schema from 0004 on: two ready issues, one of them a fallback, and something in every table that then was."""
     alerts = ALERTS_SINCE_0004.format(**(JUDGED_BEFORE_0006 if revision < "0006" else JUDGED))
+    statements = [SERIES, RUN, READINGS, SINCE_0002, MODELS_SINCE_0003, ISSUES_SINCE_0004, alerts]
+    statements += [RUNS_SINCE_0008] if revision >= "0008" else []
     with connection.transaction():
-        for statement in (SERIES, RUN, READINGS, SINCE_0002, MODELS_SINCE_0003, ISSUES_SINCE_0004, alerts):
+        for statement in statements:
             connection.execute(statement.encode())
 
 
 def rows_of(connection: Connection, schema: str, columns: dict[str, list[str]]) -> dict[str, list[str]]:
     """All rows of relations, as sorted texts of the given columns."""
+    connection.execute("SET jit = off")  # which would take seconds for the plans of the larger views
     found = {}
     for name, wanted in columns.items():
         listed = ", ".join(f'"{column}"' for column in wanted)
