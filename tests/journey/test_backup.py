@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import json
 import os
 import shutil
 import signal
@@ -37,6 +36,7 @@ from tests.journey.commands import DAILY, QUICK, environment, fortnight, refused
 from tests.servers import find_postgres_binaries, run_tcp_server
 
 SETTINGS = "[training]\nepochs = 2\n"
+BASELINES = {"FORTNIGHT_MODEL__CANDIDATES": '["weekly_naive", "same_weekday_mean"]'}
 OWNERS = "secret-of-the-owner"
 MODEL = "fortnight-simulated-daily"
 PASSWORD = "of-no-use-to-others"  # noqa: S105
@@ -47,7 +47,7 @@ def source() -> Iterator[Path]:
     """A state folder after one daily run, with settings and a reader's login."""
     home = Path(tempfile.mkdtemp(prefix="fn-"))
     (home / "fortnight.toml").write_text(SETTINGS)
-    done = fortnight(home, *DAILY)
+    done = fortnight(home, *DAILY, **BASELINES)
     assert done.returncode == 0, done.stderr
     with Store(embedded.ensure_running(home)) as store:
         store.access.grant("ann", "reader", PASSWORD)
@@ -124,7 +124,9 @@ def issues(dsn: str) -> int:
         return dumps.count_rows(connection)["forecast_issue"]
 
 
-def test_a_backup_goes_on_in_an_empty_state_folder(source: Path, taken: Path, second: Path) -> None:
+def test_a_backup_goes_on_in_an_empty_state_folder(
+    source: Path, taken: Path, second: Path, settings_of: Callable[..., Settings]
+) -> None:
     done = fortnight(second, "restore", str(taken))
     assert done.returncode == 0, done.stderr
     assert "ann (reader)" in done.stdout
@@ -142,14 +144,10 @@ def test_a_backup_goes_on_in_an_empty_state_folder(source: Path, taken: Path, se
     assert registry.client.search_experiments(filter_string="name LIKE 'fortnight/%'")[0].artifact_location.startswith(
         second.as_uri()
     )
-    verified = fortnight(second, "verify", "--random", "5")
-    assert verified.returncode == 0, verified.stdout + verified.stderr
-    assert "1 of 1 identical" in verified.stdout
-    status = fortnight(second, "status", "--json")
-    assert {each["series_id"] for each in json.loads(status.stdout)} >= {"simulated", "simulated.temperature"}
-    refused(
-        fortnight(second, "restore", str(taken)), "holds a fortnight schema", "DROP SCHEMA IF EXISTS published, fortnight CASCADE"
-    )
+    with open_service(settings_of(second), datetime(2026, 1, 1, tzinfo=UTC)) as service:
+        assert [each.identical for each in verify(service, [1])] == [True]
+    with pytest.raises(BackupError, match=r"holds a fortnight schema.*DROP SCHEMA IF EXISTS published, fortnight CASCADE"):
+        restore(settings_of(second), taken)
 
 
 def test_a_backup_goes_on_on_another_server_by_an_owner_without_privileges(
@@ -368,17 +366,19 @@ def test_a_daily_run_goes_on_after_a_restore_and_backups_beside_it_are_whole(
     place, taken_at = shelf / "beside", datetime(2026, 1, 1, tzinfo=UTC)
     command = [sys.executable, "-m", "forecasting.cli", "daily", "--source", "simulated", "--as-of", "2024-03-02"]
     made = []
-    with subprocess.Popen(command, env=environment(second), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        command, env=environment(second, **BASELINES), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    ) as process:
         while process.poll() is None:
             made.append(backup(settings_of(second), place, taken_at))
             taken_at += timedelta(seconds=1)
-            time.sleep(0.5)
+            time.sleep(1)
     assert process.returncode == 0
     state = state_of(second)
     assert (state["issues"], state["values"], state["versions"], state["runs"]) == (2, 28, 4, ["FINISHED"] * 6)
     numbers = [done.manifest.rows["model_version"] for done in made]
     assert set(numbers) <= {2, 4}
-    assert len(numbers) > 3
+    assert len(numbers) > 1
     settings = settings_of(folder)
     restore(settings, made[-1].file)
     with open_service(settings, taken_at) as service:
