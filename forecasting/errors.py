@@ -59,6 +59,10 @@ class DeliveryError(FortnightError):
     """An alert channel did not take a message. Addresses never stand in it."""
 
 
+class BackupError(FortnightError):
+    """A backup is damaged or none at all, or cannot be made or put where it was told to."""
+
+
 class AlreadyRunning(FortnightError):  # noqa: N818 - a state that callers treat apart, not a fault
     """Another run holds this series."""
 

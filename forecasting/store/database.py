@@ -57,8 +57,9 @@ def explained(dsn: str) -> Iterator[None]:
         raise StoreError(f"{describe(dsn)}: {_first_line(error)}", f"{REMEDY}; then run again, nothing is half-written") from error
 
 
-def psql(dsn: str, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """Command line and environment variables of a psql on this database; the password stays out of the process list."""
+def client_command(program: str, dsn: str, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Command line and environment variables of a program of PostgreSQL's on this database; the password stays out of the process
+    list."""
     names = {
         "host": "PGHOST",
         "port": "PGPORT",
@@ -66,13 +67,18 @@ def psql(dsn: str, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]
         "password": "PGPASSWORD",
         "dbname": "PGDATABASE",
         "sslmode": "PGSSLMODE",
+        "sslrootcert": "PGSSLROOTCERT",
     }
     parts = conninfo.conninfo_to_dict(dsn)
-    from forecasting.store.embedded import BINARIES  # its psql is as new as its server, and talks to older ones too
+    from forecasting.store.embedded import BINARIES  # its programs are as new as its server, and talk to older ones too
 
-    program = str(BINARIES / "psql")
     environment = {variable: str(parts[name]) for name, variable in names.items() if parts.get(name) is not None}
-    return [program, *arguments], {**environment, "PGTZ": "UTC"}
+    return [str(BINARIES / program), *arguments], {**environment, "PGTZ": "UTC"}
+
+
+def psql(dsn: str, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Command line and environment variables of a psql on this database."""
+    return client_command("psql", dsn, arguments)
 
 
 @cache
