@@ -55,7 +55,7 @@ def _sent(address: str, kind: str, subject: str, body: str, picture: str | None)
     """What went wrong, as far as apprise tells; None if nothing did."""
     import apprise  # seconds of plug-ins, which most commands do without
 
-    ways = apprise.Apprise()
+    ways = apprise.Apprise(asset=apprise.AppriseAsset(http_redirects=False))  # a message goes where it was addressed to
     attached = picture if picture is not None and Path(picture).is_file() else None
     try:
         if not ways.add(address):

@@ -109,6 +109,10 @@ class WebSettings(Section):
     """Pause before the second retry; doubles with each."""
     max_wait_s: Annotated[float, Field(ge=0)] = 120.0
     """A feed that asks for a longer pause (Retry-After) is given up for this run."""
+    redirect_hosts: tuple[str, ...] = ()
+    """Hosts that a feed may lead on to; without them it may do so only within its own host."""
+    private_hosts: tuple[str, ...] = ()
+    """Names of feeds that lie in this network. A feed named by its address, or as localhost, needs no leave."""
 
 
 class ModelSettings(Section):
