@@ -270,7 +270,7 @@ class Settings(BaseSettings):
         as_json = {
             "PREFECT_LOGGING_FORMATTERS_JSON_CLASS": "forecasting.logs.JsonLines",
             "PREFECT_LOGGING_HANDLERS_CONSOLE_FORMATTER": "json",
-            "PREFECT_LOGGING_HANDLERS_CONSOLE_CLASS": "logging.StreamHandler",
+            "PREFECT_LOGGING_COLORS": "false",
         }
         return {
             "PREFECT_HOME": str(self.home / "prefect"),
