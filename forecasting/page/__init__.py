@@ -3,7 +3,7 @@
 Nothing but the schema `published` is read, nothing is fetched from anywhere else, and nothing can be changed here.
 """
 
-from forecasting.page.app import Links, create_app
+from forecasting.page.app import create_app
 from forecasting.page.serving import serve_page
 
-__all__ = ["Links", "create_app", "serve_page"]
+__all__ = ["create_app", "serve_page"]

@@ -17,11 +17,11 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from forecasting.errors import StoreError
+from forecasting.links import ui_url
 from forecasting.page.content import Content
 from forecasting.page.guard import BasicAuth, Hardened
 from forecasting.page.metrics import metrics
 from forecasting.page.rendering import Render, renderer
-from forecasting.page.standing import Due
 from forecasting.settings import Settings
 from forecasting.store.reader import Reader
 
@@ -41,7 +41,15 @@ class Links:
     mlflow: str | int | None = None
     prefect: str | int | None = None
 
-    def of(self, request: Request) -> dict[str, str | None]:
+    @classmethod
+    def of(cls, settings: Settings) -> "Links":
+        """As set; without that, the servers that run beside the page."""
+        serve = settings.serve
+        return cls(
+            ui_url(settings) or serve.mlflow_port, serve.prefect_ui_url or (None if serve.prefect_url else serve.prefect_port)
+        )
+
+    def asked_from(self, request: Request) -> dict[str, str | None]:
         return {"mlflow": _address(self.mlflow, request), "prefect": _address(self.prefect, request)}
 
 
@@ -113,7 +121,7 @@ class Page:
 
     def _html(self, name: str, request: Request, **words: object) -> Response:
         at_home = request.url.path == "/"
-        return HTMLResponse(self.render(name, at_home=at_home, **self.links.of(request), **words))
+        return HTMLResponse(self.render(name, at_home=at_home, **self.links.asked_from(request), **words))
 
 
 def create_app(
@@ -121,23 +129,20 @@ def create_app(
     settings: Settings,
     now: Callable[[], datetime],
     *,
-    due: Due | None = None,
     links: Links | None = None,
-    user: str = "fortnight",
-    password: str | None = None,
 ) -> Starlette:
     """The page of a database.
 
+    With a password in the settings, all but `/health` asks for it and the user; without one, only names of this machine are answered,
+    so that no web site can read the page through somebody's browser.
+
     Args:
         reader: a login of role fortnight_reader suffices.
-        settings: limits of staleness and of drift, and how late readings of each series normally are.
         now: the present moment (UTC), asked anew for each answer.
-        due: when a day's forecast has to be there.
-        password: with one, all but `/health` asks for it and the user; without one, only names of this machine are answered, so
-            that no web site can read the page through somebody's browser.
     """
+    serve = settings.serve
     render = renderer(now)
-    page = Page(Content(reader, settings, due or Due()), now, render, links or Links())
+    page = Page(Content(reader, settings), now, render, links or Links.of(settings))
     routes = [
         Route("/", page.overview),
         Route("/series/{series_id}", page.series),
@@ -148,8 +153,8 @@ def create_app(
     ]
     gate = (
         Middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK, www_redirect=False)
-        if password is None
-        else Middleware(BasicAuth, user=user, password=password)
+        if serve.password is None
+        else Middleware(BasicAuth, user=serve.user, password=serve.password.get_secret_value())
     )
     return Starlette(
         routes=routes,

@@ -199,7 +199,8 @@ def told_drift(against: Against) -> str:
         )
     return (
         f"Against {YARDSTICKS[against.name]} the loss is {rise.state}: since {told_day(rise.since)} it lies {rise.rise:+.0%} "
-        f"from its usual level, evidence {rise.z:+.1f} standard errors; an alert fires above {limits.z_limit:g} and {limits.min_rise:+.0%}."
+        f"from its usual level, evidence {rise.z:+.1f} standard errors; an alert fires above {limits.z_limit:g} "
+        f"and {limits.min_rise:+.0%}."
     )
 
 

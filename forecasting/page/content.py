@@ -18,15 +18,15 @@ from forecasting.page.charts import (
 from forecasting.page.drift import Drift
 from forecasting.page.losses import Losses
 from forecasting.page.memory import Memory
-from forecasting.page.standing import Due, Judged, Level, judge
+from forecasting.page.standing import Judged, Level, judge
 from forecasting.page.svg import CARD, NARROW, WIDE
 from forecasting.settings import Settings
-from forecasting.store.published import Ahead, LeadAccuracy, Pair, PublishedAlert, Reign, Retrain, Standing
+from forecasting.store.published import Ahead, LeadAccuracy, Pair, PublishedAlert, Reign, Retrain, Standing, Step
 from forecasting.store.reader import Published, Reader
 
 CARDS_WITH_CHARTS = 12
 CONTEXT, ACCURACY_DAYS = timedelta(days=60), 365
-CLOSED_ALERTS, REIGNS = 10, 10
+CLOSED_ALERTS, REIGNS, STEPS = 10, 10, 16
 
 
 @dataclass(frozen=True)
@@ -66,20 +66,21 @@ class Detail:
     drift_chart: Chart | None
     champions: Sequence[Reign]
     retrain: Retrain | None
+    steps: Sequence[Step]
 
 
 class Content:
     """Reads, and remembers what is dear to make."""
 
-    def __init__(self, reader: Reader, settings: Settings, due: Due) -> None:
-        self.reader, self.settings, self.due = reader, settings, due
+    def __init__(self, reader: Reader, settings: Settings) -> None:
+        self.reader, self.settings = reader, settings
         self.memory = Memory()
         self.losses = Losses(settings.drift, (TOMORROW, IN_A_WEEK), self.memory)
 
     def judged(self, published: Published, now: datetime, series_id: str | None = None, closed: int = 0) -> list[Judged]:
         """Every series, or one."""
         alerts = published.alerts(series_id, closed)
-        return [judge(standing, alerts, now, self.settings, self.due) for standing in published.standings(series_id)]
+        return [judge(standing, alerts, now, self.settings) for standing in published.standings(series_id)]
 
     def overview(self, now: datetime) -> Overview:
         """
@@ -117,6 +118,7 @@ class Content:
             drift = self.losses.drift(published, standing)
             accuracy = self._accuracy(published, standing)
             champions = published.champions(series_id, REIGNS)
+            steps = published.steps(series_id, STEPS)
             retrain = next(iter(published.retrains(series_id)), None)
         past = [pair for pair in pairs if pair.lead == TOMORROW]
         scale, version = card.scale, standing.version
@@ -137,6 +139,7 @@ class Content:
             drift_chart=self.memory.get(("drift chart", version), lambda: drift_chart("drift", drift) if drift.against else None),
             champions=champions,
             retrain=retrain,
+            steps=steps,
         )
 
     def _card(self, published: Published, judged: Judged, now: datetime, *, drawn: bool) -> Card:

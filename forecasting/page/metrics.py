@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
@@ -14,12 +14,14 @@ from forecasting.page.content import Content
 from forecasting.page.drift import Drift
 from forecasting.page.rendering import SCHEMA, VERSION
 from forecasting.page.standing import Judged
-from forecasting.store.published import PublishedAlert, Retrain
+from forecasting.store.published import PublishedAlert, Retrain, Step
 from forecasting.store.reader import Published
 
 TIERS = ("champion", "last_good", "weekly_naive")
 FEEDS = ("demand", "weather", "registry", "model")
 SEVERITIES = ("page", "digest")
+OUTCOMES = ("done", "failed", "died")
+LATELY = timedelta(days=14)
 TOGETHER = "*"
 """Label of what is about all series together; no series has such an id."""
 
@@ -70,6 +72,7 @@ class Scrape(Collector):
         yield from _standing(judged, self.now)
         yield _alerts(judged, published.alerts(None, 0))
         yield from _validation(published.retrains())
+        yield from _jobs(published.last_steps(self.now - LATELY))
         standings = [each.standing for each in judged]
         drifts = {TOGETHER: self.content.losses.pooled(published, standings)[0]}
         drifts |= {s.series_id: self.content.losses.drift(published, s) for s in standings if self.content.losses.is_read(s)}
@@ -117,6 +120,22 @@ def _alerts(judged: Sequence[Judged], alerts: Sequence[PublishedAlert]) -> Metri
             count = sum((alert.series_id or TOGETHER) == series_id and alert.severity == severity for alert in alerts)
             family.add_metric([series_id, severity], count)
     return family
+
+
+def _jobs(steps: Sequence[Step]) -> Iterator[Metric]:
+    labels = ("series", "job")
+    took = _gauge("fortnight_job_seconds", "How long the job took when it last ended, in seconds.", *labels)
+    ended = _gauge("fortnight_job_end_timestamp_seconds", "When the job last ended, in seconds since 1970.", *labels)
+    outcome = _gauge("fortnight_job_outcome", "How it ended: 1 for that outcome, 0 for the others.", *labels, "outcome")
+    for step in steps:
+        if step.seconds is None or step.ended_at is None:
+            continue
+        name = [step.series_id or TOGETHER, step.job]
+        took.add_metric(name, step.seconds)
+        ended.add_metric(name, step.ended_at.timestamp())
+        for each in OUTCOMES:
+            outcome.add_metric([*name, each], each == step.outcome)
+    yield from (took, ended, outcome)
 
 
 def _validation(retrains: Sequence[Retrain]) -> Iterator[Metric]:

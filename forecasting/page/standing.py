@@ -6,7 +6,8 @@ from datetime import UTC, datetime, time, timedelta
 from enum import IntEnum
 
 from forecasting.alerts.messages import duration
-from forecasting.settings import Settings
+from forecasting.jobs.due import last_due
+from forecasting.settings import ServeSettings, Settings
 from forecasting.store.published import PublishedAlert, Standing
 
 CHAMPION = "champion"
@@ -49,15 +50,7 @@ class Judged:
         return [alert for alert in self.alerts if alert.is_open]
 
 
-@dataclass(frozen=True)
-class Due:
-    """When a day's forecast has to be there: so long after a local time of day."""
-
-    at: time = time(6)
-    grace: timedelta = timedelta(hours=1)
-
-
-def judge(standing: Standing, alerts: Sequence[PublishedAlert], now: datetime, settings: Settings, due: Due) -> Judged:
+def judge(standing: Standing, alerts: Sequence[PublishedAlert], now: datetime, settings: Settings) -> Judged:
     """
     Args:
         alerts: of every series; those of this one and of all together count.
@@ -71,7 +64,7 @@ def judge(standing: Standing, alerts: Sequence[PublishedAlert], now: datetime, s
         found.append((Level.ALARM if pages else Level.LOOK, f"{len(fires)} {many} open"))
     found.sort(key=lambda finding: -finding[0])
     level = max((level for level, _ in found), default=Level.WELL)
-    return Judged(standing, own, level, [told for _, told in found], unfit(standing, now, due))
+    return Judged(standing, own, level, [told for _, told in found], unfit(standing, now, settings.serve))
 
 
 def _readings(standing: Standing, now: datetime, settings: Settings) -> list[tuple[Level, str]]:
@@ -104,15 +97,16 @@ def _forecast(standing: Standing, now: datetime, settings: Settings) -> list[tup
     return found
 
 
-def unfit(standing: Standing, now: datetime, due: Due) -> str | None:
+def unfit(standing: Standing, now: datetime, serve: ServeSettings) -> str | None:
     """Why consumers have no fresh forecast of the next fourteen days; None where they have, of whichever tier.
 
-    Once it is due, the forecast must reach fourteen local days from today's midnight on; before, from yesterday's.
+    When it was due for so long that the caretaker, too, has had its time, the forecast must reach fourteen local days from that
+    day's midnight on; until then, from the midnight before.
     """
     if standing.last_target_end is None:
         return "there is no forecast"
-    local = now.astimezone(standing.zone)
-    day = (local.replace(tzinfo=None) - timedelta(hours=due.at.hour, minutes=due.at.minute) - due.grace).date()
+    due = last_due(now - 2 * timedelta(minutes=serve.grace_minutes), standing.zone, serve.at)
+    day = due.astimezone(standing.zone).date()
     needed = datetime.combine(day + LEADS * DAY, time(), standing.zone).astimezone(UTC)
     if standing.last_target_end >= needed:
         return None

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 
@@ -130,6 +131,22 @@ class Reign:
     until_as_of: datetime | None
     reason: str
     present: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A job of one series, or of all together, within a run; it works as long as it has no outcome."""
+
+    run_id: UUID
+    series_id: str | None
+    job: str
+    started_by: str
+    as_of: datetime
+    started_at: datetime
+    ended_at: datetime | None
+    seconds: float | None
+    outcome: str | None
+    told: str | None
 
 
 @dataclass(frozen=True, slots=True)

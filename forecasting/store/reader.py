@@ -10,7 +10,7 @@ from psycopg.rows import class_row
 
 from forecasting.errors import StoreError
 from forecasting.store.database import Connection, connect, describe, explained, statement
-from forecasting.store.published import Ahead, LeadAccuracy, Pair, PublishedAlert, Reign, Retrain, Standing
+from forecasting.store.published import Ahead, LeadAccuracy, Pair, PublishedAlert, Reign, Retrain, Standing, Step
 
 LIMITS = "-c default_transaction_read_only=on -c statement_timeout=15s"
 """Whoever waits for a page would rather be told that the database does not answer."""
@@ -51,6 +51,14 @@ class Published:
     def champions(self, series_id: str, most: int) -> list[Reign]:
         """Newest first."""
         return self._rows(Reign, "page_champions", {"series_id": series_id, "most": most})
+
+    def steps(self, series_id: str, most: int) -> list[Step]:
+        """Of runs about a series and about all together, newest first."""
+        return self._rows(Step, "page_runs", {"series_id": series_id, "most": most})
+
+    def last_steps(self, since: datetime) -> list[Step]:
+        """The newest of each job of each series, of those that began after a moment and have ended."""
+        return self._rows(Step, "page_last_steps", {"since": since})
 
     def retrains(self, series_id: str | None = None) -> list[Retrain]:
         """The newest of each series."""
