@@ -133,8 +133,8 @@ def create_app(
 ) -> Starlette:
     """The page of a database.
 
-    With a password in the settings, all but `/health` asks for it and the user; without one, only names of this machine are answered,
-    so that no web site can read the page through somebody's browser.
+    With a password in the settings, all but `/health` asks for it and the user; without one, only names of this machine are
+    answered, so that no web site can read the page through somebody's browser.
 
     Args:
         reader: a login of role fortnight_reader suffices.

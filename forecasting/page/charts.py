@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from forecasting.page.drift import SHOWN_DAYS, YARDSTICKS, Against, Drift
-from forecasting.page.svg import CARD, NARROW, WIDE, Draw, Shape, picture
+from forecasting.page.svg import NARROW, SMALL, WIDE, Draw, Shape, picture
 from forecasting.palette import ACTUAL, MODEL, NAIVE, OTHERS
 from forecasting.store.published import Ahead, LeadAccuracy, Pair
 from forecasting.watching.realised import NAIVE as AGAINST_NAIVE
@@ -22,10 +22,12 @@ from forecasting.watching.realised import NAIVE as AGAINST_NAIVE
 WEEK_AHEAD = OTHERS[2]
 TOMORROW, IN_A_WEEK = 2, 8
 """Leads: on a morning run lead 1 is today."""
-CONTEXT_DAYS = {WIDE: 35, NARROW: 14, CARD: 14}
+CONTEXT_DAYS = {WIDE: 35, NARROW: 14, SMALL: 14}
 PAST_DAYS = {WIDE: 56, NARROW: 28}
 FANS = (("q05", "q95", 0.14), ("q10", "q90", 0.2), ("q30", "q70", 0.28))
 SMALL_MWH = 10_000.0
+MOST_RATIO = 10.0
+"""Losses that are worse or better by more are not told apart."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def past_chart(name: str, days: Sequence[tuple[date, float]], pairs: Sequence[Pa
 
     def draw(figure: Figure, shape: Shape) -> None:
         axes = figure.subplots()
-        since = near[-1].target_day - timedelta(days=PAST_DAYS[shape])
+        since = max(near[-1].target_day - timedelta(days=PAST_DAYS[shape]), near[0].target_day - timedelta(days=1))
         shown = [pair for pair in near if pair.target_day > since]
         band = np.array([(pair.q10, pair.q90) for pair in shown]).T / scale.mwh
         on = [pair.target_day for pair in shown]
@@ -161,8 +163,10 @@ def drift_chart(name: str, drift: Drift) -> Chart:
     """Above the ratios of losses, day by day; below the evidence that they have risen, with the limits at which the watch fires."""
     colours = {against.name: NAIVE if against.name == AGAINST_NAIVE else MODEL for against in drift.against}
 
+    rows = 2 if any(against.evidence for against in drift.against) else 1
+
     def draw(figure: Figure, shape: Shape) -> None:
-        above, below = figure.subplots(2, sharex=True)
+        above, *others = figure.subplots(rows, sharex=True, squeeze=False)[:, 0]
         since = drift.losses[-1].day - timedelta(days=SHOWN_DAYS)
         for against in drift.against:
             colour = colours[against.name]
@@ -171,22 +175,25 @@ def drift_chart(name: str, drift: Drift) -> Chart:
             if against.usual is not None:
                 above.axhline(against.usual, color=colour, linewidth=1, linestyle=":")
                 above.axhline(against.usual * (1 + against.limits.min_rise), color=colour, linewidth=1, linestyle="--")
-            _line(below, list(against.evidence), list(against.evidence.values()), colour)
-            below.axhline(against.limits.z_limit, color=colour, linewidth=1, linestyle="--")
+            for below in others:
+                _line(below, list(against.evidence), list(against.evidence.values()), colour)
+                below.axhline(against.limits.z_limit, color=colour, linewidth=1, linestyle="--")
+                below.set_ylabel("evidence, standard errors")
         above.set_yscale("log")
+        low, high = above.get_ylim()
+        above.set_ylim(max(low, 1 / MOST_RATIO), min(high, MOST_RATIO))
         above.set_ylabel("loss as a ratio")
         above.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         above.yaxis.set_minor_formatter(lambda _, __: "")
-        below.set_ylabel("evidence, standard errors")
-        below.set_xlim(date2num(since), date2num(drift.losses[-1].day) + 1)
-        _dated(below, shape)
+        above.set_xlim(date2num(max(since, drift.losses[0].day - timedelta(days=1))), date2num(drift.losses[-1].day) + 1)
+        _dated(figure.axes[-1], shape)
 
     keys = [Key("line", colours[against.name], f"against {YARDSTICKS[against.name]}") for against in drift.against]
     keys += [
         Key("dot", ACTUAL, "dotted: the usual level of the weeks before"),
         Key("dash", ACTUAL, "dashed: above it a rise counts; below, from it on an alert fires"),
     ]
-    return _chart(name, " ".join(told_drift(against) for against in drift.against), draw, (WIDE, NARROW), keys, rows=2)
+    return _chart(name, " ".join(told_drift(against) for against in drift.against), draw, (WIDE, NARROW), keys, rows)
 
 
 def told_drift(against: Against) -> str:

@@ -19,7 +19,7 @@ from forecasting.page.drift import Drift
 from forecasting.page.losses import Losses
 from forecasting.page.memory import Memory
 from forecasting.page.standing import Judged, Level, judge
-from forecasting.page.svg import CARD, NARROW, WIDE
+from forecasting.page.svg import NARROW, SMALL, WIDE, Shape
 from forecasting.settings import Settings
 from forecasting.store.published import Ahead, LeadAccuracy, Pair, PublishedAlert, Reign, Retrain, Standing, Step
 from forecasting.store.reader import Published, Reader
@@ -89,7 +89,8 @@ class Content:
         """
         with self.reader.open() as published:
             every = sorted(self.judged(published, now), key=lambda judged: -judged.level)
-            cards = [self._card(published, judged, now, drawn=at < CARDS_WITH_CHARTS) for at, judged in enumerate(every)]
+            shapes = (WIDE, NARROW) if len(every) == 1 else (SMALL,)
+            cards = [self._card(published, each, now, shapes if at < CARDS_WITH_CHARTS else ()) for at, each in enumerate(every)]
             standings = sorted((judged.standing for judged in every), key=lambda standing: standing.series_id)
             pool, unread = self.losses.pooled(published, standings)
             alerts = [alert for alert in published.alerts(None, 0) if alert.series_id is None]
@@ -112,7 +113,7 @@ class Content:
                 return None
             judged = found[0]
             standing = judged.standing
-            card = self._card(published, judged, now, drawn=False)
+            card = self._card(published, judged, now)
             forecast, days = self._forecast(published, standing), self._days(published, standing)
             pairs = self.losses.pairs(published, standing)
             drift = self.losses.drift(published, standing)
@@ -142,16 +143,16 @@ class Content:
             steps=steps,
         )
 
-    def _card(self, published: Published, judged: Judged, now: datetime, *, drawn: bool) -> Card:
+    def _card(self, published: Published, judged: Judged, now: datetime, shapes: Sequence[Shape] = ()) -> Card:
         standing = judged.standing
         forecast = self._forecast(published, standing)
         scale = scale_for(max((abs(row.q50) for row in forecast), default=0.0))
         chart = None
-        if drawn and forecast:
+        if shapes and forecast:
             days = self._days(published, standing)
             name = f"card-{standing.series_id}"
             chart = self.memory.get(
-                ("card chart", standing.version), lambda: forecast_chart(name, days, forecast, standing.zone, scale, (CARD,))
+                ("card chart", shapes, standing.version), lambda: forecast_chart(name, days, forecast, standing.zone, scale, shapes)
             )
         return Card(judged, scale, _near(forecast, standing, now), chart)
 

@@ -25,14 +25,14 @@ ET.register_namespace("xlink", LINK[1:].partition("}")[0])
 
 @dataclass(frozen=True)
 class Shape:
-    """A size in inches; a page shows the narrow one on phones. An inch is 72 units of the picture."""
+    """A size in inches; a page shows the narrow one on phones instead of the wide one. An inch is 72 units of the picture."""
 
     name: str
     width: float
     height: float
 
 
-WIDE, NARROW, CARD = Shape("wide", 10.4, 3.8), Shape("narrow", 4.8, 3.6), Shape("card", 6.4, 2.6)
+WIDE, NARROW, SMALL = Shape("wide", 10.4, 3.8), Shape("narrow", 4.8, 3.6), Shape("small", 6.0, 2.6)
 Draw = Callable[[Figure, Shape], None]
 
 
