@@ -110,8 +110,9 @@ def past_chart(name: str, days: Sequence[tuple[date, float]], pairs: Sequence[Pa
     inside = sum(pair.q10 <= pair.actual <= pair.q90 for pair in near)
     error = float(np.mean([abs(pair.q50 / pair.actual - 1) for pair in near if pair.actual]))
     message = (
-        f"Of the last {len(near)} days forecast the day before, {inside} ({inside / len(near):.0%}) fell into the 80 % band; "
-        f"the median was off by {error:.1%} on average."
+        f"Of the last {len(near)} days forecast the day before, {inside} ({_percent(100 * inside / len(near), 0)}) fell into the "
+        "80 % band; "
+        f"the median was off by {_percent(100 * error)} on average."
     )
 
     def draw(figure: Figure, shape: Shape) -> None:
@@ -205,9 +206,9 @@ def told_drift(against: Against) -> str:
             f"{limits.min_reference} are needed."
         )
     return (
-        f"Against {YARDSTICKS[against.name]} the loss is {rise.state}: since {told_day(rise.since)} it lies {rise.rise:+.0%} "
-        f"from its usual level, evidence {rise.z:+.1f} standard errors; an alert fires above {limits.z_limit:g} "
-        f"and {limits.min_rise:+.0%}."
+        f"Against {YARDSTICKS[against.name]} the loss is {rise.state}: since {told_day(rise.since)} it lies "
+        f"{abs(rise.rise) * 100:.0f} % {'above' if rise.rise >= 0 else 'below'} its usual level, with evidence of {rise.z:.1f} "
+        f"standard errors; an alert needs more than {limits.z_limit:g}, and {limits.min_rise * 100:.0f} %."
     )
 
 
@@ -229,8 +230,8 @@ def _dated(axes: Axes, shape: Shape) -> None:
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
 
 
-def _percent(value: float | None) -> str:
-    return "an unknown share" if value is None else f"{value:.1f} %"
+def _percent(value: float | None, digits: int = 1) -> str:
+    return "an unknown share" if value is None else f"{value:.{digits}f} %"
 
 
 def _number(value: float | None) -> float:

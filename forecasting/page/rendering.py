@@ -28,6 +28,7 @@ def renderer(now: Callable[[], datetime]) -> Render:
     environment.filters |= {
         "utc": lambda moment: f"{moment:%F %H:%M}Z",
         "local": lambda moment, zone: f"{moment.astimezone(zone):%a %F %H:%M %Z}",
+        "minute": lambda moment, zone: f"{moment.astimezone(zone):%F %H:%M}",
         "local_day": _local_day,
         "day": lambda day: f"{day:%a %F}",
         "ago": lambda moment: "an unknown time" if moment is None else duration(now() - moment),
