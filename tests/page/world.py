@@ -75,9 +75,9 @@ def fill(store: Store, dsn: str) -> World:
     """The world of the contract, ten more weeks of forecasts in it, and all else that a page shows."""
     world = build(store, dsn)
     random, key = np.random.default_rng(2), store.readings.key(series())
-    third = add_version(store, replace(new_version(key, 3, NOW - timedelta(days=20)), reason="better on the days held out"),
+    third = add_version(store, new_version(key, 3, NOW - timedelta(days=20)),
                         [score_row("candidate", 900.0, 3), score_row("weekly_naive", 1500.0)])  # fmt: skip
-    for day in pd.date_range("2014-08-20", "2014-11-10"):
+    for day in pd.date_range("2014-08-26", "2014-11-10"):
         if not pd.Timestamp("2014-09-25") <= day <= pd.Timestamp("2014-10-10"):
             publish_issue(store, world, key, midnight(day), third.model_version_key, None, random)
     store.connection.execute(PREDECESSOR, (midnight("2014-08-20"),))
