@@ -79,7 +79,7 @@ def fill(store: Store, dsn: str) -> World:
                         [score_row("candidate", 900.0, 3), score_row("weekly_naive", 1500.0)])  # fmt: skip
     for day in pd.date_range("2014-08-26", "2014-11-10"):
         if not pd.Timestamp("2014-09-25") <= day <= pd.Timestamp("2014-10-10"):
-            publish_issue(store, world, key, midnight(day), third.model_version_key, None, random)
+            publish_issue(store, world, key, midnight(day), third.model_version_key, None, random, draws=0)
     store.connection.execute(PREDECESSOR, (midnight("2014-08-20"),))
     store.readings.register(replace(series("hostile"), name=HOSTILE))
     hostile = store.readings.key(series("hostile"))
