@@ -87,7 +87,7 @@ def test_a_password_opens_all_but_health(seen: Seen, page_settings: Settings) ->
             assert refusal.headers["WWW-Authenticate"].startswith("Basic")
         for header in ("Basic", "Basic ###", "Bearer x", "Basic " + "ü" * 8):
             assert get(f"{site}/metrics", headers={"Authorization": header.encode()}).status_code == 401
-        page = get(f"{site}/series/vic", auth=("fortnight", PASSWORD), headers={"Host": "power.example.org"})
+        page = get(f"{site}/series/hostile", auth=("fortnight", PASSWORD), headers={"Host": "power.example.org"})
         assert page.status_code == 200
         assert 'href="https://mlflow.example.org/#/runs/run2"' in page.text
         assert PASSWORD not in page.text
