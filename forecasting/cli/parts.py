@@ -151,9 +151,12 @@ def caretaker(settings: Settings) -> None:
         stopped.wait(CARETAKER_S)
 
 
-def page(_settings: Settings) -> None:
+def page(settings: Settings) -> None:
     """The web page, metrics and health."""
-    Event().wait()
+    from forecasting.page import serve_page
+    from forecasting.service import database_url
+
+    serve_page(settings, database_url(settings), lambda: datetime.now(UTC))
 
 
 PARTS: Mapping[str, Callable[[Settings], None]] = {

@@ -16,8 +16,11 @@ REMEDY = "check FORTNIGHT_DATABASE_URL, and that the server is up and lets this 
 Connection = psycopg.Connection[tuple[object, ...]]
 
 
-def connect(dsn: str) -> Connection:
+def connect(dsn: str, options: str = "") -> Connection:
     """An autocommit connection with its session in UTC.
+
+    Args:
+        options: more settings of the session, as `-c NAME=VALUE`.
 
     Raises:
         StoreError: a malformed DSN, a server that does not answer, refuses us or is older than PostgreSQL 15.
@@ -30,7 +33,7 @@ def connect(dsn: str) -> Connection:
         ) from None
     parameters.setdefault("connect_timeout", 10)
     parameters.setdefault("application_name", "fortnight")
-    parameters["options"] = f"{parameters.get('options', '')} -c timezone=UTC -c client_encoding=UTF8".strip()
+    parameters["options"] = f"{parameters.get('options', '')} {options} -c timezone=UTC -c client_encoding=UTF8".strip()
     try:
         connection = psycopg.connect(**parameters, autocommit=True)  # type: ignore[arg-type]
     except psycopg.OperationalError as error:

