@@ -2,9 +2,10 @@
 
 from forecasting.store.migrations import run_sql
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
+oldest_code = "0009"
 
 
 def upgrade() -> None:
-    run_sql("0009_page.sql")
+    run_sql("0010_page.sql")
