@@ -59,9 +59,8 @@ def schedules(zone: str) -> list[Schedule]:
     return [Cron(f"{at.minute} {at.hour} * * *", timezone=zone) for at in load_settings().serve.at]
 
 
-def reap(client: SyncPrefectClient) -> list[UUID]:
+def reap(client: SyncPrefectClient, now: datetime) -> list[UUID]:
     """End the runs that Prefect takes for unfinished although they ended here, died, or never began; returns their ids."""
-    now = datetime.now(UTC)
     unfinished = client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate({"state": UNFINISHED}))
     with open_service(load_settings(), now) as service:
         service.store.runs.bury()
@@ -87,7 +86,7 @@ def _reap_for_ever() -> None:
         time.sleep(REAP_EVERY_S)
         try:
             with get_client(sync_client=True) as client:
-                reap(client)
+                reap(client, datetime.now(UTC))
         except (FortnightError, PrefectHTTPStatusError, OSError, RuntimeError) as error:
             logger.warning("lost runs could not be looked for: %s", error)
 

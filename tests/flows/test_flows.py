@@ -1,12 +1,19 @@
 """The flows on a real Prefect server: what ends how, and what is left behind."""
 
 import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from forecasting.settings import Settings
-from forecasting.store import Store
+from forecasting.store import NewRun, Store
+
+if TYPE_CHECKING:  # at its first import Prefect reads an environment that the fixtures have to set before
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import FlowRun
 
 AS_OF = "2024-03-01"
 pytestmark = pytest.mark.usefixtures("prefect_server", "environment")
@@ -113,3 +120,68 @@ def test_what_was_never_ingested_cannot_be_published(store: Store) -> None:
     assert state.name == "SettingsError"
     assert "never been ingested" in str(state.message)
     assert count(store, "forecast_issue") == 0
+
+
+@pytest.fixture
+def client() -> "Iterator[SyncPrefectClient]":
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as opened:
+        yield opened
+
+
+def scheduled_for(client: "SyncPrefectClient", moment: datetime) -> "FlowRun":
+    """A run that Prefect had planned for some time ago."""
+    from prefect.states import Scheduled
+
+    from flows.daily import daily
+
+    return client.create_flow_run(daily, parameters={"source": "simulated"}, state=Scheduled(scheduled_time=moment))
+
+
+def test_of_late_runs_the_first_does_all_and_the_others_find_nothing_to_do(store: Store, client: "SyncPrefectClient") -> None:
+    from prefect.flow_engine import run_flow
+
+    from flows.daily import daily
+
+    late = [scheduled_for(client, datetime.now(UTC) - timedelta(days=days)) for days in (3, 2, 1)]
+    states = [run_flow(daily, flow_run=run, parameters={"source": "simulated"}, return_type="state") for run in late]
+    assert [state.is_completed() for state in states] == [True] * 3
+    assert [state.message for state in states] == ["1 series done"] + ["nothing to do: all series are done"] * 2
+    assert (count(store, "forecast_issue"), count(store, "run"), count(store, "run_step")) == (1, 3, 4)
+    jobs = store.connection.execute("SELECT job, outcome, started_by FROM published.run ORDER BY started_at").fetchall()
+    assert jobs == [(job, "done", "flow") for job in ("ingest", "retrain", "publish", "watch")]
+
+
+def test_runs_that_prefect_lost_sight_of_are_ended(store: Store, client: "SyncPrefectClient") -> None:
+    """One died in the middle, one never began to work, one works still."""
+    from prefect.states import Running
+
+    from flows.worker import LOST, reap
+
+    died, never, works = (scheduled_for(client, datetime.now(UTC)) for _ in range(3))
+    for run in (died, never, works):
+        client.set_flow_run_state(run.id, Running(), force=True)
+    begun = "INSERT INTO fortnight.run (run_id, started_by, host, pid, started_at) VALUES (%s, 'flow', 'here', 1, now() - interval '1h')"
+    store.connection.execute(begun, (died.id,))
+    with store.recorded(NewRun(works.id, "flow", "here", 2)):
+        assert reap(client, datetime.now(UTC)) == [], "its death has only just been noticed"
+        store.connection.execute("UPDATE fortnight.run SET ended_at = ended_at - interval '1h' WHERE outcome = 'died'")
+        ended = reap(client, datetime.now(UTC) + 2 * LOST)
+    assert ({died.id, never.id} <= set(ended), works.id in ended) == (True, False)
+    names = [client.read_flow_run(run.id).state_name for run in (died, never, works)]
+    assert names == ["Crashed", "Crashed", "Running"]
+
+
+def test_a_run_leaves_its_forecast_and_tables_to_look_at(client: "SyncPrefectClient") -> None:
+    from flows.daily import daily
+
+    assert daily(source="simulated", as_of=AS_OF, return_state=True).is_completed()
+    every = sorted(client.read_artifacts(), key=lambda artifact: str(artifact.created))
+    found = {artifact.key: str(artifact.data) for artifact in every if artifact.key}  # the newest of each key
+    assert {"forecast-simulated", "retrain-simulated", "watch"} <= set(found)
+    assert "SIMULATED, not real" in found["forecast-simulated"]
+    assert "data:image/png;base64," in found["forecast-simulated"]
+    assert found["forecast-simulated"].count("Mar 2024") == 14
+    families = {row["family"] for row in json.loads(found["retrain-simulated"])}
+    assert families == {"weekly_naive", "seq2seq_attention"}
