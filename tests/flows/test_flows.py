@@ -162,8 +162,10 @@ def test_runs_that_prefect_lost_sight_of_are_ended(store: Store, client: "SyncPr
     died, never, works = (scheduled_for(client, datetime.now(UTC)) for _ in range(3))
     for run in (died, never, works):
         client.set_flow_run_state(run.id, Running(), force=True)
-    begun = "INSERT INTO fortnight.run (run_id, started_by, host, pid, started_at) VALUES (%s, 'flow', 'here', 1, now() - interval '1h')"
-    store.connection.execute(begun, (died.id,))
+    an_hour_ago = (
+        "INSERT INTO fortnight.run (run_id, started_by, host, pid, started_at) SELECT %s, 'flow', 'x', 1, now() - interval '1h'"
+    )
+    store.connection.execute(an_hour_ago, (died.id,))
     with store.recorded(NewRun(works.id, "flow", "here", 2)):
         assert reap(client, datetime.now(UTC)) == [], "its death has only just been noticed"
         store.connection.execute("UPDATE fortnight.run SET ended_at = ended_at - interval '1h' WHERE outcome = 'died'")
