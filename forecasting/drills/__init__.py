@@ -1,0 +1,49 @@
+"""Disasters, played in a sandbox by real processes and real servers; see `playing`."""
+
+from collections.abc import Mapping
+
+from forecasting.drills import databases, feeds, kills
+from forecasting.drills.playing import Drill
+
+DRILLS: Mapping[str, Drill] = {
+    "weather-down": Drill(
+        "The weather feed answers with errors, then not at all.",
+        "There is a forecast every day, labelled with the weather as at fault; temperatures are caught up with.",
+        feeds.weather_down,
+    ),
+    "feed-down": Drill(
+        "The demand feed is down for three days.",
+        "There is a forecast every day, labelled with the demand as at fault; readings are caught up with.",
+        feeds.feed_down,
+    ),
+    "late-data": Drill(
+        "The demand feed answers, but has nothing new for up to 17 days.",
+        "The champion answers as far as it reaches, weekly naive beyond, and says how old the readings are.",
+        feeds.late_data,
+    ),
+    "bad-series": Drill(
+        "One series of three has lost its feed, another's champion forecasts a thousandfold.",
+        "The good one is untouched, the implausible forecast is stopped, and both bad ones have a labelled forecast.",
+        feeds.bad_series,
+    ),
+    "postgres-restarted": Drill(
+        "Postgres is restarted in the middle of ingest, retrain, publish and watch.",
+        "The same run goes on by itself, ends well, and nothing is doubled.",
+        databases.postgres_restarted,
+    ),
+    "disk-full": Drill(
+        "The disk that holds everything is full.",
+        "The run says so in one line, the forecast of the day before can be read, and with room again the next run completes.",
+        databases.disk_full,
+    ),
+    "killed": Drill(
+        "The daily run gets SIGKILL at random moments.",
+        "Nothing is lost, doubled or seen in part, and the next run completes.",
+        kills.killed,
+    ),
+    "reboot": Drill(
+        "Everything gets SIGKILL at once, Postgres included.",
+        "Started again, the run completes in spite of what was left behind.",
+        kills.reboot,
+    ),
+}
