@@ -4,15 +4,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from prefect import State, Task, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import TaskRun
 from prefect.states import Completed, Failed
 
+from flows.artifacts import show, show_watch
 from forecasting.errors import FortnightError, RegistryError, StoreError
 from forecasting.jobs import Progress
-from forecasting.jobs.daily import STEPS
+from forecasting.jobs.daily import STEPS, take
 from forecasting.jobs.watch import watch as look
 from forecasting.service import choose_series, open_service
 from forecasting.settings import load_settings
@@ -26,7 +28,7 @@ def is_outage(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     return state.name in OUTAGES
 
 
-def _step_task(name: str) -> Task[[str, str | None, str], State[str]]:
+def _step_task(name: str) -> Task[[str, str | None, str, str], State[str]]:
     @task(
         name=name,
         task_run_name=f"{name} {{series_id}}",
@@ -35,12 +37,14 @@ def _step_task(name: str) -> Task[[str, str | None, str], State[str]]:
         retry_delay_seconds=[10, 60],
         retry_condition_fn=is_outage,
     )
-    def step(series_id: str, path: str | None, as_of: str) -> State[str]:
+    def step(series_id: str, path: str | None, as_of: str, run_id: str) -> State[str]:
         settings = load_settings()
         (given,) = choose_series(settings, path=Path(path) if path else None, series_ids=[series_id])
         try:
-            with open_service(settings, datetime.now(UTC)) as service:
-                return Completed(message=str(STEPS[name](service, given, datetime.fromisoformat(as_of), _progress_logged())))
+            with open_service(settings, datetime.now(UTC), UUID(run_id)) as service:
+                result = take(service, name, given, datetime.fromisoformat(as_of), _progress_logged())
+                show(service, given, result)
+                return Completed(message=str(result))
         except FortnightError as error:
             return failed(error)
 
@@ -54,14 +58,16 @@ def _step_task(name: str) -> Task[[str, str | None, str], State[str]]:
     retry_delay_seconds=[10, 60],
     retry_condition_fn=is_outage,
 )
-def watch(chosen: Mapping[str, str]) -> State[str]:
+def watch(chosen: Mapping[str, str], run_id: str) -> State[str]:
     """Watch series, by id, each at its as-of time."""
     settings = load_settings()
     known = {given.id: given for given in settings.known_series}
     try:
-        with open_service(settings, datetime.now(UTC)) as service:
+        with open_service(settings, datetime.now(UTC), UUID(run_id)) as service:
             pairs = [(known[series_id], datetime.fromisoformat(as_of)) for series_id, as_of in chosen.items()]
-            return Completed(message=str(look(service, pairs, _progress_logged())))
+            report = look(service, pairs, _progress_logged())
+            show_watch(report)
+            return Completed(message=str(report))
     except FortnightError as error:
         return failed(error)
 
@@ -82,4 +88,4 @@ def failed(error: FortnightError) -> State[Any]:
     return Failed(name=type(error).__name__, message=str(error))
 
 
-TASKS: Mapping[str, Task[[str, str | None, str], State[str]]] = {name: _step_task(name) for name in STEPS}
+TASKS: Mapping[str, Task[[str, str | None, str, str], State[str]]] = {name: _step_task(name) for name in STEPS}

@@ -10,6 +10,7 @@ from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from forecasting.calendar import public_holidays
 from forecasting.domain import Quantity, Series
@@ -42,12 +43,14 @@ class Feed:
 class Service:
     """The open parts. MLflow and the way to feeds are opened when first needed.
 
-    `now` is the moment at which the work began: nothing can have been measured after it.
+    `now` is the moment at which the work began: nothing can have been measured after it. `run_id` is that of the run which the work
+    belongs to; None where nothing is written down about it.
     """
 
     settings: Settings
     store: Store
     now: datetime
+    run_id: UUID | None = None
 
     @cached_property
     def web(self) -> Web:
@@ -101,11 +104,11 @@ class Service:
 
 
 @contextmanager
-def open_service(settings: Settings, now: datetime) -> Iterator[Service]:
+def open_service(settings: Settings, now: datetime, run_id: UUID | None = None) -> Iterator[Service]:
     """Connect to the database (starting the embedded one where no URL is set) and bring its schema up to date."""
     url = database_url(settings)
     with explained(url), Store(url) as store:
-        yield Service(settings, store, now)
+        yield Service(settings, store, now, run_id)
 
 
 def database_url(settings: Settings) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import typer
 
-from forecasting.cli import alerting, jobs, keeping, lineage, looking, modelling, replaying, reproducing, servers
+from forecasting.cli import alerting, jobs, keeping, lineage, looking, modelling, replaying, reproducing, servers, serving
 from forecasting.cli.running import guarded
 
 app = typer.Typer(
@@ -25,7 +25,16 @@ PANELS: Mapping[str, Sequence[Callable[..., object]]] = {
     ),
     "Looking": (looking.show, looking.status, looking.doctor, lineage.explain, lineage.verify),
     "Alerts": (alerting.alerts, alerting.ack, alerting.silence, alerting.silences, alerting.unsilence, alerting.notify),
-    "Servers": (servers.migrate, keeping.access, keeping.keep, keeping.compact, servers.mlflow, servers.prefect, servers.stop),
+    "Servers": (
+        serving.serve,
+        servers.migrate,
+        keeping.access,
+        keeping.keep,
+        keeping.compact,
+        servers.mlflow,
+        servers.prefect,
+        servers.stop,
+    ),
 }
 for panel, commands in PANELS.items():
     for command in commands:

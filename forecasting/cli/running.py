@@ -9,22 +9,25 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import psutil
 from rich.console import Console
-from rich.logging import RichHandler
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from forecasting.cli.resuming import resumed
 from forecasting.domain import as_of_moment
 from forecasting.errors import FortnightError
+from forecasting.jobs import STARTED_BY
 from forecasting.jobs import Progress as Report
-from forecasting.settings import SeriesSettings, load_settings
+from forecasting.logs import bind, configure, speaks_json
+from forecasting.settings import SeriesSettings, Settings, load_settings
 
 if TYPE_CHECKING:
     from forecasting.service import Service
+    from forecasting.store import Ending
 
 out, err = Console(), Console(stderr=True)
 INTERRUPTED, GO_ON = 130, "interrupted; nothing is half-written, run the same command again to go on"
@@ -66,10 +69,12 @@ def run(
     show_forecast: bool = False,
     hold: str = "",
     afterwards: Afterwards | None = None,
+    named: str | None = None,
 ) -> None:
     """Run a job for each chosen series, holding it; one that fails does not keep the others from running.
 
     Args:
+        named: what the job is called in the record of runs; None for one that records steps of its own.
         stored: the job works on what is stored, and needs no source.
         afterwards: what is done once with all series, each at its as-of time, however the jobs went.
         hold: hold only this part of a series, such as `/backfill`, so that other work on it goes on.
@@ -77,14 +82,15 @@ def run(
     Raises:
         FortnightError: the last failure, after all series had their turn.
     """
+    from forecasting.jobs.runs import outcome_of
     from forecasting.report import show_latest
-    from forecasting.service import choose_series, open_service
+    from forecasting.service import choose_series
 
     settings, now = load_settings(), datetime.now(UTC)
     log_to_terminal()
     choose_series(settings, source, path, series or ())  # a mistake in the options is told before anything is started
     failures: list[FortnightError] = []
-    with open_service(settings, now) as service, progress_shown() as report:
+    with run_begun(settings, now) as (service, ending), progress_shown() as report:
         ids = service.store.readings.stored_ids() if stored else None
         chosen = [
             (given, as_of_moment(as_of, ZoneInfo(given.time_zone), now))
@@ -95,7 +101,7 @@ def run(
                 break
             try:
                 with service.store.hold(f"{given.id}{hold}"):
-                    job(service, given, moment, report)
+                    _do(service, job, named, given, moment, report)
                 if show_forecast:
                     show_latest(out, service, given.id, moment)
             except FortnightError as error:
@@ -107,19 +113,43 @@ def run(
             at_rest = [(given, moment) for given, moment in chosen if given.id in known]
             if at_rest:
                 afterwards(service, at_rest, report)
+        if failures:
+            ending.outcome, ending.told = outcome_of(failures[-1]), str(failures[-1])
     if failures:
         raise failures[-1]
 
 
+def _do(service: "Service", job: Job, named: str | None, given: SeriesSettings, moment: datetime, report: Report) -> None:
+    from forecasting.jobs.runs import step
+
+    if named is None:
+        job(service, given, moment, report)
+    else:
+        step(service, named, given.id, moment, lambda: job(service, given, moment, report))
+
+
+@contextmanager
+def run_begun(settings: Settings, now: datetime) -> Iterator[tuple["Service", "Ending"]]:
+    """A service whose work is written down as one run, by hand unless the caretaker began it."""
+    from forecasting.jobs.runs import begun
+    from forecasting.service import open_service
+
+    run_id = uuid4()
+    bind(run_id=str(run_id))
+    with open_service(settings, now, run_id) as service, begun(service, os.environ.get(STARTED_BY, "hand")) as ending:
+        yield service, ending
+
+
 def log_to_terminal() -> None:
     """Our own log and other people's warnings, on standard error."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[RichHandler(console=err, show_path=False)])
-    for chatty in ("alembic", "mlflow", "matplotlib"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    configure(load_settings().log_format, err)
 
 
 def complain(error: FortnightError | str) -> None:
     """One line on standard error."""
+    if speaks_json():
+        logging.getLogger(__name__).error("%s", error)
+        return
     err.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
 
 

@@ -1,12 +1,12 @@
 """Ways into the database, MLflow and Prefect."""
 
 import socket
-import sys
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
+from forecasting.cli.parts import mlflow_command, prefect_command
 from forecasting.cli.running import become, out
 from forecasting.errors import SettingsError
 from forecasting.settings import load_settings
@@ -42,27 +42,20 @@ def mlflow(port: PortOption = 5000) -> None:
         return
     from forecasting.registry import Registry
 
-    _require_free(port)
-    folder, address = settings.home / "mlflow", f"http://127.0.0.1:{port}"
+    require_free(settings.serve.host, port, "another with --port")
+    address = f"http://127.0.0.1:{port}"
     pages = Registry(settings.home, None).champions_pages(address)
     out.print(f"MLflow on {address}, stop it with Ctrl-C", highlight=False)
     for experiment, page in pages.items():
         out.print(f"champions of {experiment}: {page}", highlight=False, soft_wrap=True)
-    become(
-        [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}",
-         "--artifacts-destination", str(folder / "artifacts"), "--host", "127.0.0.1", "--port", str(port)],
-        {"MLFLOW_DISABLE_TELEMETRY": "true"},
-    )  # fmt: skip
+    become(*mlflow_command(settings, port))
 
 
 def prefect(port: PortOption = 4200) -> None:
     """Serve the Prefect UI over the runs of `python -m flows`."""
     settings = load_settings()
-    _require_free(port)
-    become(
-        [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
-        settings.prefect_environment,
-    )
+    require_free(settings.serve.host, port, "another with --port")
+    become(*prefect_command(settings, port))
 
 
 def stop() -> None:
@@ -73,10 +66,11 @@ def stop() -> None:
     out.print("Postgres stopped" if stopped else "no embedded Postgres is running", highlight=False)
 
 
-def _require_free(port: int) -> None:
-    with socket.socket() as probe:
+def require_free(host: str, port: int, remedy: str) -> None:
+    """Raises: SettingsError: something else listens there."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((host, port))
         except OSError as error:
-            raise SettingsError(f"port {port} cannot be used ({error.strerror})", "choose another with --port") from None
+            raise SettingsError(f"port {port} cannot be used ({error.strerror})", f"choose {remedy}") from None

@@ -12,3 +12,7 @@ Progress = Callable[[str, int, int], None]
 
 def silent(what: str, done: int, total: int) -> None:
     """No progress shown."""
+
+
+STARTED_BY = "FORTNIGHT_STARTED_BY"
+"""Environment variable of a run that nobody began by hand."""

@@ -9,6 +9,7 @@ from forecasting.jobs import Progress, silent
 from forecasting.jobs.ingest import ingest
 from forecasting.jobs.publish import publish
 from forecasting.jobs.retrain import retrain_if_due
+from forecasting.jobs.runs import step
 from forecasting.service import Service
 from forecasting.settings import SeriesSettings
 
@@ -26,6 +27,11 @@ HOPELESS = SettingsError
 """After it, the steps that follow would fail for the same reason."""
 
 
+def take(service: Service, name: str, given: SeriesSettings, as_of: datetime, progress: Progress = silent) -> object:
+    """Run one step, written down in the run that the service belongs to."""
+    return step(service, name, given.id, as_of, lambda: STEPS[name](service, given, as_of, progress))
+
+
 def daily(service: Service, given: SeriesSettings, as_of: datetime, progress: Progress = silent) -> None:
     """Run every step.
 
@@ -33,9 +39,9 @@ def daily(service: Service, given: SeriesSettings, as_of: datetime, progress: Pr
         FortnightError: the first failure, after the steps that could still be run were.
     """
     failure: FortnightError | None = None
-    for name, step in STEPS.items():
+    for name in STEPS:
         try:
-            step(service, given, as_of, progress)
+            take(service, name, given, as_of, progress)
         except FortnightError as error:
             logger.debug("%s: %s failed: %s", given.id, name, error)
             failure = failure or error

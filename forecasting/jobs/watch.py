@@ -12,6 +12,7 @@ from forecasting.jobs.alerting import Recorded, record
 from forecasting.jobs.deliver import deliver_or_leave
 from forecasting.jobs.evidence import Seen, see
 from forecasting.jobs.findings import LOSSES, of_all, of_series
+from forecasting.jobs.runs import step
 from forecasting.service import Service
 from forecasting.settings import SeriesSettings
 
@@ -49,6 +50,11 @@ def watch(service: Service, chosen: Sequence[tuple[SeriesSettings, datetime]], p
     Raises:
         SettingsError: a series that was never ingested.
     """
+    latest = max(as_of for _, as_of in chosen)
+    return step(service, "watch", None, latest, lambda: _look(service, chosen, latest, progress))
+
+
+def _look(service: Service, chosen: Sequence[tuple[SeriesSettings, datetime]], latest: datetime, progress: Progress) -> WatchReport:
     every: list[Seen] = []
     findings: list[Finding] = []
     stored = set(service.store.readings.stored_ids())
@@ -58,7 +64,6 @@ def watch(service: Service, chosen: Sequence[tuple[SeriesSettings, datetime]], p
         every.append(seen)
         findings += of_series(seen, as_of, service.settings, alone=stored == {given.id})
     _end_long_readers(service)
-    latest = max(as_of for _, as_of in chosen)
     if stored <= {given.id for given, _ in chosen}:
         findings += of_all(every, latest, service.settings)
     by_id = {seen.series.series_id: seen for seen in every}

@@ -10,12 +10,15 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as MalformedVariable
 
 from forecasting.errors import SettingsError
 from forecasting.settings.alerts import AlertSettings, ChannelSettings
+from forecasting.settings.file import CHECKOUT, FileSource, config_file, default_home
+from forecasting.settings.secret_files import adopt_secret_files
 from forecasting.settings.section import Section
+from forecasting.settings.serving import ServeSettings
 from forecasting.settings.watching import (
     BandSettings,
     DriftSettings,
@@ -27,18 +30,9 @@ from forecasting.settings.watching import (
 
 __all__ = [
     "CHECKOUT", "SIMULATED", "VICTORIA", "AlertSettings", "BandSettings", "ChannelSettings", "DriftSettings", "FeedSettings",
-    "IngestSettings", "InputSettings", "ModelSettings", "PublishSettings", "ScanSettings", "SeriesSettings", "Settings",
-    "ShiftSettings", "TrainingSettings", "WeatherSettings", "WebSettings", "default_home", "load_settings",
+    "IngestSettings", "InputSettings", "ModelSettings", "PublishSettings", "ScanSettings", "SeriesSettings", "ServeSettings",
+    "Settings", "ShiftSettings", "TrainingSettings", "WeatherSettings", "WebSettings", "default_home", "load_settings",
 ]  # fmt: skip
-
-CHECKOUT = Path(__file__).resolve().parents[2]
-
-
-def default_home() -> Path:
-    """The state folder: FORTNIGHT_HOME, or `.fortnight` in the checkout, or in the current folder for an installed package."""
-    if given := os.environ.get("FORTNIGHT_HOME"):
-        return Path(given).expanduser().absolute()
-    return (CHECKOUT if (CHECKOUT / "pyproject.toml").exists() else Path.cwd()) / ".fortnight"
 
 
 class WeatherSettings(Section):
@@ -189,22 +183,6 @@ SIMULATED = SeriesSettings(
 )
 
 
-class FileSource(TomlConfigSettingsSource):
-    """The TOML file, which is no place for secrets: it is copied, shared and committed."""
-
-    def __call__(self) -> dict[str, Any]:
-        found = super().__call__()
-        alerts = found.get("alerts")
-        channels = alerts.get("channels") if isinstance(alerts, dict) else None
-        for name, channel in channels.items() if isinstance(channels, dict) else ():
-            if not isinstance(channel, dict) or "url" in channel:
-                raise SettingsError(
-                    f"{_config_file()} holds the address of alert channel {name!r}, which is a secret",
-                    f'put it into an environment variable and name that: [alerts.channels.{name}] url_env = "NAME"',
-                )
-        return found
-
-
 class Settings(BaseSettings):
     """Everything that can be set."""
 
@@ -231,6 +209,9 @@ class Settings(BaseSettings):
     publish: PublishSettings = PublishSettings()
     drift: DriftSettings = DriftSettings()
     alerts: AlertSettings = AlertSettings()
+    serve: ServeSettings = ServeSettings()
+    log_format: Literal["human", "json"] = "human"
+    """Of what commands tell on standard error."""
 
     @field_validator("home")
     @classmethod
@@ -259,7 +240,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, FileSource(settings_cls, toml_file=_config_file())
+        return init_settings, env_settings, FileSource(settings_cls, toml_file=config_file())
 
     @property
     def prefect_environment(self) -> dict[str, str]:
@@ -275,9 +256,8 @@ class Settings(BaseSettings):
         }
 
 
-def _config_file() -> Path:
-    given = os.environ.get("FORTNIGHT_CONFIG")
-    return Path(given).expanduser() if given else default_home() / "fortnight.toml"
+OUTSIDE = {"config", "secrets", "new_password", "started_by"}
+"""Variables of ours that are no settings."""
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -286,21 +266,22 @@ def load_settings(**overrides: Any) -> Settings:
     Raises:
         SettingsError: an unknown key, a value out of range, a config file that is missing or not TOML.
     """
+    adopt_secret_files()
     given = os.environ.get("FORTNIGHT_CONFIG")
-    if given and not _config_file().is_file():
+    if given and not config_file().is_file():
         raise SettingsError(f"FORTNIGHT_CONFIG names {given}, which is no file", "correct the path or unset it")
     for variable in os.environ:
         name = variable.lower().removeprefix("fortnight_").split("__")[0]
-        if variable.lower().startswith("fortnight_") and name not in {"config", *Settings.model_fields}:
-            known = ", ".join(f"FORTNIGHT_{field.upper()}" for field in ("config", *Settings.model_fields))
+        if variable.lower().startswith("fortnight_") and name not in OUTSIDE | set(Settings.model_fields):
+            known = ", ".join(f"FORTNIGHT_{field.upper()}" for field in sorted(OUTSIDE | set(Settings.model_fields)))
             raise SettingsError(f"unknown environment variable {variable}", f"unset it, or use one of {known}")
     try:
         return Settings(**overrides)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         key = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise SettingsError(f"setting {key}: {first['msg']}", f"correct it in {_config_file()} or the environment") from None
+        raise SettingsError(f"setting {key}: {first['msg']}", f"correct it in {config_file()} or the environment") from None
     except MalformedVariable as error:
         raise SettingsError(f"{error}", "write it as JSON") from None
     except ValueError as error:
-        raise SettingsError(f"{_config_file()}: {error}", "correct the TOML") from None
+        raise SettingsError(f"{config_file()}: {error}", "correct the TOML") from None

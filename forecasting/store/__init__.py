@@ -13,9 +13,12 @@ from forecasting.store.locks import series_lock
 from forecasting.store.outbox import Outbox
 from forecasting.store.readings import Readings
 from forecasting.store.retention import Retention
+from forecasting.store.runs import Ending, NewRun, Runs, recorded_run
 from forecasting.store.schema import migrate
 from forecasting.store.versions import Versions
 from forecasting.store.watched import Watched
+
+__all__ = ["Ending", "NewRun", "Store"]
 
 
 class Store:
@@ -44,10 +47,15 @@ class Store:
         self.retention = Retention(self.connection)
         self.watched = Watched(self.connection)
         self.outbox = Outbox(self.connection)
+        self.runs = Runs(self.connection)
 
     def hold(self, series_id: str) -> AbstractContextManager[None]:
         """Hold a series for the length of a block; see `series_lock`."""
         return series_lock(self.dsn, series_id)
+
+    def recorded(self, run: NewRun) -> AbstractContextManager[Ending]:
+        """Write a run down and hold it for the length of a block; see `recorded_run`."""
+        return recorded_run(self.dsn, run)
 
     def transaction(self) -> AbstractContextManager[object]:
         """All that the block writes becomes visible together, or not at all."""

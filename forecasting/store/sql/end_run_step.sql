@@ -1,0 +1,3 @@
+UPDATE fortnight.run_step
+SET ended_at = clock_timestamp(), outcome = %(outcome)s, told = %(told)s
+WHERE run_step_key = %(key)s
