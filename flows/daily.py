@@ -89,8 +89,11 @@ def run_steps(
             if then_watch and steps and as_of is None:
                 chosen = _still_due(service, chosen)
             states = [_one_series(service, steps, given, path, moments[given.id]) for given in chosen if steps]
-            if then_watch and (watched := _to_watch(service, [(given, moments[given.id]) for given in chosen], as_of)):
-                states.append(watch_task(watched, run_id, return_state=True))
+            if then_watch:
+                with open_service(settings, service.now) as fresh:  # Postgres may have been restarted since
+                    watched = _to_watch(fresh, [(given, moments[given.id]) for given in chosen], as_of)
+                if watched:
+                    states.append(watch_task(watched, run_id, return_state=True))
             result = _worst(states, len(chosen))
             if not result.is_completed() or result.name == AlreadyRunning.__name__:
                 ending.outcome, ending.told = "busy" if result.is_completed() else "failed", result.message

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -38,6 +39,10 @@ class Feed:
                 self.end_headers()
                 if body is not None and self.path not in feed.status:
                     self.wfile.write(body)
+
+            def handle(self) -> None:
+                with suppress(ConnectionError):  # whoever asked was killed
+                    super().handle()
 
             def log_message(self, *args: object) -> None:
                 pass

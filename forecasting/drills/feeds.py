@@ -8,6 +8,7 @@ from forecasting.drills.story import Story
 from forecasting.errors import FortnightError
 from forecasting.jobs.daily import daily
 from forecasting.jobs.tiers import Files
+from forecasting.models import MODELS
 from forecasting.service import demand_series
 from forecasting.store.forecasts import StoredIssue
 from forecasting.store.tally import misregister
@@ -98,9 +99,8 @@ def _make_absurd(sandbox: Sandbox, series_id: str) -> None:
         assert champion is not None
         model = Files(service).model(champion)
         for weights in model.forecaster.state_dict().values():
-            if weights.is_floating_point():
-                weights *= 1000
-        broken = pack(model, {}, series, {})
+            weights *= 1000
+        broken = pack(model, MODELS[model.family].options(service.settings.model), series, {})
         for name, content in ((WEIGHTS, broken.weights), (CARD, broken.card)):
             for path in (sandbox.home / "mlflow").rglob(name):
                 if champion.mlflow_run_id in str(path):

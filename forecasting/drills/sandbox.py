@@ -160,10 +160,10 @@ class Sandbox:
         """
         began_s = time.monotonic() if began_s is None else began_s
         try:
-            _, told = process.communicate(timeout=2 * LIMIT_S)
+            _, told = process.communicate(timeout=1.5 * LIMIT_S)
         except subprocess.TimeoutExpired:
             kill_group(process)
-            raise PromiseBroken(f"{process.args} did not end within {2 * LIMIT_S:.0f} s") from None
+            raise PromiseBroken(f"{process.args} did not end within {1.5 * LIMIT_S:.0f} s") from None
         return Finished(process.returncode, told, time.monotonic() - began_s)
 
     def run(self, *arguments: str, **more: str) -> Finished:

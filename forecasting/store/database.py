@@ -58,7 +58,8 @@ def explained(dsn: str) -> Iterator[None]:
         yield
     except (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction) as error:
         kind = ConnectionLost if isinstance(error, LOSSES) or error.sqlstate is None else StoreError
-        raise kind(f"{describe(dsn)}: {_first_line(error)}", f"{REMEDY}; then run again, nothing is half-written") from error
+        remedy = "make room on the disk that holds it" if isinstance(error, psycopg.errors.DiskFull) else REMEDY
+        raise kind(f"{describe(dsn)}: {_first_line(error)}", f"{remedy}; then run again, nothing is half-written") from error
 
 
 def psql(dsn: str, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 
 import psycopg
 from psycopg import sql
@@ -14,7 +13,8 @@ from forecasting.store.database import Connection, connect, statement
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What there is, and whatever of it is not whole or there twice; `readings` are intervals of one series."""
+    """What there is, and whatever of it is not whole or there twice; `readings` are intervals of one series, `open_steps` steps of
+    runs that ended without them."""
 
     issues: int
     partial_issues: int
@@ -22,12 +22,12 @@ class Tally:
     versions: int
     doubled_versions: int
     readings: int
-    last_run_as_of: datetime | None
+    open_steps: int
 
     @property
     def faults(self) -> int:
         """How much is not whole or there twice."""
-        return self.partial_issues + self.doubled_issues + self.doubled_versions
+        return self.partial_issues + self.doubled_issues + self.doubled_versions + self.open_steps
 
 
 def tally(connection: Connection, series_id: str) -> Tally:

@@ -14,4 +14,7 @@ SELECT (SELECT count(*) FROM fortnight.forecast_issue) AS issues,
            JOIN fortnight.series AS s USING (series_key)
            WHERE s.series_id = %(series_id)s
        ) AS readings,
-       (SELECT max(as_of) FROM fortnight.ingest_run) AS last_run_as_of
+       (
+           SELECT count(*) FROM fortnight.run_step AS s JOIN fortnight.run AS r USING (run_id)
+           WHERE s.ended_at IS NULL AND r.ended_at IS NOT NULL
+       ) AS open_steps
