@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 LogFormat = Literal["human", "json"]
-CHATTY = ("alembic", "mlflow", "matplotlib")
+CHATTY = ("alembic", "mlflow", "matplotlib", "httpx")
 
 
 def configure(form: LogFormat, console: Console) -> None:

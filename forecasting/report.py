@@ -18,6 +18,7 @@ from forecasting.jobs.status import ALARM, LOOK, WELL, Status
 from forecasting.service import Service
 from forecasting.store.forecasts import ForecastRow
 from forecasting.store.versions import ListedVersion
+from forecasting.store.watched import LeadAccuracy
 
 if TYPE_CHECKING:  # these import torch, which most commands do without
     from forecasting.backtest import Plan
@@ -192,6 +193,29 @@ def replay_table(report: "ReplayReport") -> Table:
     ]
     table = _narrow(["day", "", "rule", "series", "since", "cause"], rows, left=("day", "", "rule", "series", "since", "cause"))
     table.title = "alerts, by the day on which they fired"
+    return table
+
+
+def accuracy_table(accuracy: Sequence[LeadAccuracy]) -> Table:
+    """How good the forecasts were, by lead."""
+    rows = [
+        [
+            f"{each.lead}",
+            f"{each.n}",
+            *(
+                "" if value is None else shape.format(value)
+                for value, shape in (
+                    (each.mape_percent, "{:.2f}"),
+                    (each.weekly_naive_mape_percent, "{:.2f}"),
+                    (each.skill, "{:.2f}"),
+                    (each.coverage_80, "{:.0%}"),
+                )
+            ),
+        ]
+        for each in accuracy
+    ]
+    table = _narrow(["lead", "days", "MAPE, %", "weekly naive, %", "skill", "in 80 % band"], rows)
+    table.title = "what was published, against what came"
     return table
 
 

@@ -151,9 +151,9 @@ def caretaker(settings: Settings) -> None:
         stopped.wait(CARETAKER_S)
 
 
-def page(settings: Settings) -> None:
+def page(_settings: Settings) -> None:
     """The web page, metrics and health."""
-    raise NotImplementedError
+    Event().wait()
 
 
 PARTS: Mapping[str, Callable[[Settings], None]] = {

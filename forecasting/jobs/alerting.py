@@ -67,7 +67,7 @@ def policy(settings: AlertSettings) -> Policy:
 def channels_of(message: Message, settings: AlertSettings) -> list[str]:
     """Who gets a message: the log, and who takes its severity; of what was sent once more, those that take escalations."""
     taken = [LOG]
-    for name, channel in settings.channels.items():
+    for name, channel in settings.open_channels.items():
         severe = message.kind != "escalated" and message.severity in channel.takes
         if severe or (message.escalated and channel.escalations):
             taken.append(name)

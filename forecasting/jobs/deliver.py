@@ -80,15 +80,15 @@ def send_to(settings: AlertSettings, channel: str, kind: str, subject: str, body
     if channel == LOG:
         send_to_log(kind, subject, body)
         return
-    if channel not in settings.channels:
+    if channel not in settings.open_channels:
         raise DeliveryError(f"there is no alert channel {channel!r}", "describe it again in [alerts.channels]")
-    send(settings.channels[channel].address().get_secret_value(), kind, subject, body, picture)
+    send(settings.open_channels[channel].address().get_secret_value(), kind, subject, body, picture)
 
 
 def try_channels(settings: AlertSettings, now: datetime) -> dict[str, str | None]:
     """Send a test message to every channel: what is wrong with each, None where it was taken."""
     found: dict[str, str | None] = {}
-    for channel in (LOG, *settings.channels):
+    for channel in (LOG, *settings.open_channels):
         body = f"This is a test of alert channel {channel!r}, sent at {now:%F %H:%M}Z. Nothing is wrong."
         try:
             send_to(settings, channel, "test", "[fortnight] TEST", body, None)

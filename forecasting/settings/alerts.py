@@ -63,6 +63,12 @@ class AlertSettings(Section):
     """Pause before the second try; doubles with each, up to six hours."""
     channels: dict[str, ChannelSettings] = Field(default_factory=dict)
     """Beside the log, which gets everything."""
+    muted: bool = False
+    """As if there were no channels: for replays and drills."""
+
+    @property
+    def open_channels(self) -> dict[str, ChannelSettings]:
+        return {} if self.muted else self.channels
 
     @field_validator("channels")
     @classmethod

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ from forecasting.episodes import Episode, Scope, Silence, State
 from forecasting.errors import StoreError
 from forecasting.store.database import Connection, statement
 
+NEVER = datetime.max.replace(tzinfo=UTC)
 Action = Literal["alert", "retrain", "rollback"]
 FINDING = ("rule", "series_id", "since", "severity", "message", "cause", "remedy", "score", "mlflow_run_id", "picture", "issue_id")
 
@@ -49,6 +50,10 @@ class Alerts:
     def listed(self, resolved_after: datetime) -> list[Episode]:
         """All open episodes, and those that fired and ended after a moment; the most urgent first."""
         return self._episodes("listed_alerts", {"alert_id": None, "resolved_after": resolved_after})
+
+    def fired_at(self, as_of: datetime) -> list[Episode]:
+        """Those that began to fire with the watch of that moment."""
+        return [episode for episode in self.listed(NEVER) if episode.fired_as_of == as_of]
 
     def get(self, alert_id: int) -> Episode:
         """One episode.

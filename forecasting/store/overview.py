@@ -45,3 +45,10 @@ def series_states(connection: Connection, recent_since: datetime, asked_since: d
     """
     with connection.cursor(row_factory=class_row(SeriesState)) as cursor:
         return cursor.execute(statement("status"), {"recent_since": recent_since, "asked_since": asked_since}).fetchall()
+
+
+def database_bytes(connection: Connection) -> int:
+    """What the whole database takes on disk."""
+    row = connection.execute("SELECT pg_database_size(current_database())").fetchone()
+    assert row is not None
+    return int(str(row[0]))

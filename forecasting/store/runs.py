@@ -57,7 +57,7 @@ def recorded_run(dsn: str, run: NewRun) -> Iterator[Ending]:
         connection.execute(statement("begin_run"), asdict(run))
         try:
             with connection.transaction():
-                connection.execute("SELECT FROM fortnight.run WHERE run_id = %s FOR UPDATE", (run.run_id,))
+                connection.execute("SELECT FROM fortnight.run WHERE run_id = %s FOR NO KEY UPDATE", (run.run_id,))
                 try:
                     yield ending
                 except BaseException as error:  # noqa: BLE001 - raised again below

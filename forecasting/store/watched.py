@@ -43,6 +43,19 @@ class WatchedIssue:
     reason: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class LeadAccuracy:
+    """How good the published forecasts of one lead were; None where no day can be compared. Skill is against weekly naive."""
+
+    lead: int
+    n: int
+    mape_percent: float | None
+    weekly_naive_mape_percent: float | None
+    pinball_mwh: float
+    skill: float | None
+    coverage_80: float
+
+
 class Watched:
     """Everything as it was known at a moment, so that the past can be watched again."""
 
@@ -62,6 +75,12 @@ class Watched:
         parameters = {"series_key": series_key, "resolution": resolution, "as_of": as_of, "limit": limit}
         with self.connection.cursor(row_factory=class_row(WatchedIssue)) as cursor:
             return cursor.execute(statement("watched_issues"), parameters).fetchall()
+
+    def accuracy(self, series_id: str, since: datetime, until: datetime) -> list[LeadAccuracy]:
+        """By lead, of the issues with origins from `since` to `until` and a whole actual day."""
+        parameters = {"series_id": series_id, "since": since, "until": until}
+        with self.connection.cursor(row_factory=class_row(LeadAccuracy)) as cursor:
+            return cursor.execute(statement("accuracy_by_lead"), parameters).fetchall()
 
     def quarantined(self, series_key: int, since: datetime, as_of: datetime) -> dict[str, tuple[int, datetime]]:
         """Rows of the days since that still wait in quarantine, by reason: how many, and when the first begins."""

@@ -3,7 +3,7 @@ WITH dead AS (
     SELECT run_id
     FROM fortnight.run
     WHERE ended_at IS NULL AND started_at < clock_timestamp() - interval '20 seconds'
-    FOR UPDATE SKIP LOCKED
+    FOR NO KEY UPDATE SKIP LOCKED  -- which lets steps be added, that refer to the run
 ),
 steps AS (
     UPDATE fortnight.run_step AS s
