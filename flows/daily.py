@@ -14,6 +14,7 @@ from flows.tasks import TASKS, failed
 from flows.tasks import watch as watch_task
 from forecasting.domain import as_of_moment
 from forecasting.errors import AlreadyRunning, FortnightError
+from forecasting.jobs.clock import by_the_right_clock
 from forecasting.jobs.daily import HOPELESS
 from forecasting.jobs.due import to_watch
 from forecasting.jobs.runs import begun
@@ -83,6 +84,7 @@ def run_steps(
     try:
         settings = load_settings()
         with open_service(settings, datetime.now(UTC), UUID(run_id)) as service, begun(service, "flow") as ending:
+            service = by_the_right_clock(service)
             stored = None if "ingest" in steps else service.store.readings.stored_ids()
             chosen = choose_series(settings, source, Path(path) if path else None, series or (), stored)
             moments = {given.id: as_of_moment(as_of, ZoneInfo(given.time_zone), service.now) for given in chosen}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import typer
 
-from forecasting.cli import alerting, jobs, keeping, lineage, looking, modelling, replaying, reproducing, servers, serving
+from forecasting.cli import alerting, drilling, jobs, keeping, lineage, looking, modelling, replaying, reproducing, servers, serving
 from forecasting.cli.running import guarded
 
 app = typer.Typer(
@@ -23,7 +23,7 @@ PANELS: Mapping[str, Sequence[Callable[..., object]]] = {
         replaying.replay,
         reproducing.reproduce,
     ),
-    "Looking": (looking.show, looking.status, looking.doctor, lineage.explain, lineage.verify),
+    "Looking": (looking.show, looking.status, looking.doctor, lineage.explain, lineage.verify, drilling.drill),
     "Alerts": (alerting.alerts, alerting.ack, alerting.silence, alerting.silences, alerting.unsilence, alerting.notify),
     "Servers": (
         serving.serve,

@@ -82,6 +82,7 @@ def run(
     Raises:
         FortnightError: the last failure, after all series had their turn.
     """
+    from forecasting.jobs.clock import by_the_right_clock
     from forecasting.jobs.runs import outcome_of
     from forecasting.report import show_latest
     from forecasting.service import choose_series
@@ -91,9 +92,10 @@ def run(
     choose_series(settings, source, path, series or ())  # a mistake in the options is told before anything is started
     failures: list[FortnightError] = []
     with run_begun(settings, now) as (service, ending), progress_shown() as report:
+        service = by_the_right_clock(service)
         ids = service.store.readings.stored_ids() if stored else None
         chosen = [
-            (given, as_of_moment(as_of, ZoneInfo(given.time_zone), now))
+            (given, as_of_moment(as_of, ZoneInfo(given.time_zone), service.now))
             for given in choose_series(settings, source, path, series or (), ids)
         ]
         for given, moment in chosen:

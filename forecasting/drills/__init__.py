@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
-from forecasting.drills import databases, feeds, kills
+from forecasting.drills import clocks, databases, feeds, kills, servers
 from forecasting.drills.playing import Drill
+
+__all__ = ["DRILLS", "Drill"]
 
 DRILLS: Mapping[str, Drill] = {
     "weather-down": Drill(
@@ -45,5 +47,20 @@ DRILLS: Mapping[str, Drill] = {
         "Everything gets SIGKILL at once, Postgres included.",
         "Started again, the run completes in spite of what was left behind.",
         kills.reboot,
+    ),
+    "mlflow-down": Drill(
+        "The MLflow server is killed in the middle of a retrain, and stays down for a day.",
+        "The champion's copy in Postgres forecasts and says so; the retrain is caught up with.",
+        servers.mlflow_down,
+    ),
+    "prefect-down": Drill(
+        "The Prefect server is down at the time of the daily run.",
+        "The flow says so at once, the same jobs run without Prefect, and Prefect coming back doubles nothing.",
+        servers.prefect_down,
+    ),
+    "clock-wrong": Drill(
+        "The machine's clock is a day ahead, then a day behind.",
+        "It is noticed, there is a forecast all the while, no reading is lost, and no issue hides those of the days after.",
+        clocks.clock_wrong,
     ),
 }

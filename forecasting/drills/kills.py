@@ -93,6 +93,8 @@ def reboot(sandbox: Sandbox, story: Story) -> None:
     done = sandbox.daily(1)
     story.require(done.code == 0, f"the next run ended with {done.code}: {done.last_line}")
     issue, after = sandbox.ready(moment), _require_whole(sandbox, story)
-    story.recovered(f"started again, the run took {time.monotonic() - began_s:.1f} s and made issue {issue.issue_id}, tier {issue.tier}")
+    story.recovered(
+        f"started again, the run took {time.monotonic() - began_s:.1f} s and made issue {issue.issue_id}, tier {issue.tier}"
+    )
     made = (after.issues - before.issues, after.versions - before.versions, after.readings - before.readings)
     story.require(made == (1, 2, 48), f"issues, versions and readings made are {made}, (1, 2, 48) were to be")

@@ -37,10 +37,10 @@ def play(
             drill.play(sandbox, story)
         except PromiseBroken as broken:
             held, told = False, str(broken)
-        except CannotPlay as reason:
-            held, told, played = False, str(reason), False
+        except CannotPlay as obstacle:
+            held, told, played = False, str(obstacle), False
         except FortnightError as error:
             held, told = False, f"unexpected: {error}"
-        issue = sandbox.newest() if played else None
+        issue = sandbox.seen
         tier, reason = (None, None) if issue is None else (issue.tier, issue.reason)
         return Outcome(name, drill.promise, tuple(story.steps), tier, reason, story.recovery_s, held, told, played)

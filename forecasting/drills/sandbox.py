@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -62,15 +63,20 @@ class Finished:
 
 
 class Sandbox:
-    """One state folder. Day 0 is that of the first run; its feed knows the days after it too."""
+    """One state folder. Day 0 is that of the first run; its feed knows the days after it too.
+
+    Attributes:
+        seen: the issue that was looked at last.
+    """
 
     def __init__(self, home: Path, first: datetime, days: int) -> None:
         self.home, self.days = home, days
+        self.seen: StoredIssue | None = None
         self.processes: list[subprocess.Popen[str]] = []
         self.given = self.series()
         zone = demand_series(self.given).zone
         self._first = first.astimezone(zone).date()
-        self.feed = Feed(self.town, self.day(-HISTORY_DAYS - 10), self.day(days + 1))
+        self.feed = Feed(self.town, self.day(-HISTORY_DAYS - 10), self.day(days + 3))
         self.feeds = [self.feed]
 
     @property
@@ -99,7 +105,10 @@ class Sandbox:
     def describe(self, *series: SeriesSettings, **sections: dict[str, Any]) -> None:
         """Write fortnight.toml: these series, or the town alone, and quick settings beneath those given."""
         merged = {name: {**QUICK.get(name, {}), **sections.get(name, {})} for name in {**QUICK, **sections}}
-        lines = [f"[{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in section.items()) for name, section in merged.items()]
+        lines = [
+            f"[{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in section.items())
+            for name, section in merged.items()
+        ]
         for each in series or (self.series(TOWN, self.feed.address),):
             self.given = each if each.id == TOWN else self.given
             told = each.model_dump(exclude={"options", "weather"})
@@ -163,7 +172,7 @@ class Sandbox:
             _, told = process.communicate(timeout=1.5 * LIMIT_S)
         except subprocess.TimeoutExpired:
             kill_group(process)
-            raise PromiseBroken(f"{process.args} did not end within {1.5 * LIMIT_S:.0f} s") from None
+            raise PromiseBroken(f"{process.args!r} did not end within {1.5 * LIMIT_S:.0f} s") from None
         return Finished(process.returncode, told, time.monotonic() - began_s)
 
     def run(self, *arguments: str, **more: str) -> Finished:
@@ -190,7 +199,8 @@ class Sandbox:
         """What consumers have: the newest ready issue of a series."""
         with self.store() as store:
             latest = store.forecasts.latest(series_id, DAILY)
-            return store.forecasts.told(latest[0].issue_id) if latest else None
+            self.seen = store.forecasts.told(latest[0].issue_id) if latest else self.seen
+            return self.seen if latest else None
 
     def tally(self) -> Tally:
         with self.store() as store:
@@ -301,3 +311,10 @@ def need(present: object, what: str) -> None:
     """Raises CannotPlay where this machine lacks something."""
     if not present:
         raise CannotPlay(f"needs {what}")
+
+
+def free_port() -> int:
+    """A port on loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -19,8 +19,8 @@ class Step:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a drill went. `tier` and `reason` are of the forecast that consumers have at its end; `recovery_s` is the longest time from
-    a disaster to a forecast of the day. `played` is False where this machine does not allow the drill: nothing was held then."""
+    """How a drill went. `tier` and `reason` are of the forecast that consumers have at its end; `recovery_s` is the longest time
+    from a disaster to a forecast of the day. `played` is False where this machine does not allow the drill: nothing held then."""
 
     name: str
     promise: str
