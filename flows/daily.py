@@ -83,8 +83,8 @@ def run_steps(
     bind(run_id=run_id)
     try:
         settings = load_settings()
-        with open_service(settings, datetime.now(UTC), UUID(run_id)) as service, begun(service, "flow") as ending:
-            service = by_the_right_clock(service)
+        with open_service(settings, datetime.now(UTC), UUID(run_id)) as opened, begun(opened, "flow") as ending:
+            service = by_the_right_clock(opened)
             stored = None if "ingest" in steps else service.store.readings.stored_ids()
             chosen = choose_series(settings, source, Path(path) if path else None, series or (), stored)
             moments = {given.id: as_of_moment(as_of, ZoneInfo(given.time_zone), service.now) for given in chosen}

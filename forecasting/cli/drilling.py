@@ -12,7 +12,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from forecasting.cli.running import err, out, progress_shown
+from forecasting.cli.running import out, progress_shown
 from forecasting.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def drill(
     times: Annotated[int | None, typer.Option(help="How many kills of the drill 'killed'.", min=1, show_default=False)] = None,
     seed: Annotated[int, typer.Option(help="Of the moments of the kills.")] = 1,
 ) -> None:
-    """Play a disaster in a sandbox, and see whether what is promised for it holds. Exit code 1: it does not, 3: cannot be played."""
+    """Play a disaster in a sandbox: does what is promised for it hold? Exit code 1: it does not, 3: it cannot be played here."""
     from forecasting.drills import DRILLS
     from forecasting.drills.kills import KILLS_A_DAY, killed
     from forecasting.drills.sandbox import Workshop

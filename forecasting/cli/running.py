@@ -91,8 +91,8 @@ def run(
     log_to_terminal()
     choose_series(settings, source, path, series or ())  # a mistake in the options is told before anything is started
     failures: list[FortnightError] = []
-    with run_begun(settings, now) as (service, ending), progress_shown() as report:
-        service = by_the_right_clock(service)
+    with run_begun(settings, now) as (opened, ending), progress_shown() as report:
+        service = by_the_right_clock(opened)
         ids = service.store.readings.stored_ids() if stored else None
         chosen = [
             (given, as_of_moment(as_of, ZoneInfo(given.time_zone), service.now))

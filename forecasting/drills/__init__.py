@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from forecasting.drills import clocks, databases, feeds, kills, servers
+from forecasting.drills import clocks, databases, feeds, kills, outside, servers
 from forecasting.drills.playing import Drill
 
 __all__ = ["DRILLS", "Drill"]
@@ -62,5 +62,10 @@ DRILLS: Mapping[str, Drill] = {
         "The machine's clock is a day ahead, then a day behind.",
         "It is noticed, there is a forecast all the while, no reading is lost, and no issue hides those of the days after.",
         clocks.clock_wrong,
+    ),
+    "schedule-stops": Drill(
+        "The schedule has silently stopped, and later whatever looks after it too.",
+        "The status is an alarm; the caretaker begins the run itself; the heartbeat outside is asked only while all is well.",
+        outside.schedule_stops,
     ),
 }

@@ -47,10 +47,9 @@ def clock_wrong(sandbox: Sandbox, story: Story) -> None:
 
 def _run(sandbox: Sandbox, machine: datetime, *, all_clocks: bool = False) -> tuple[StoredIssue, str]:
     """A daily run on a machine whose clock shows a moment; what consumers have then, and what was noticed."""
-    with sandbox.service(machine) as service:
-        told = "; ".join(look_at_clocks(service).complaints)
-        if not all_clocks:
-            service = by_the_right_clock(service)
+    with sandbox.service(machine) as opened:
+        told = "; ".join(look_at_clocks(opened).complaints)
+        service = opened if all_clocks else by_the_right_clock(opened)
         daily(service, sandbox.given, service.now)
     issue = sandbox.newest()
     assert issue is not None

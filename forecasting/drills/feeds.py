@@ -99,7 +99,7 @@ def _make_absurd(sandbox: Sandbox, series_id: str) -> None:
         assert champion is not None
         model = Files(service).model(champion)
         for weights in model.forecaster.state_dict().values():
-            weights *= 1000
+            weights.mul_(1000)
         broken = pack(model, MODELS[model.family].options(service.settings.model), series, {})
         for name, content in ((WEIGHTS, broken.weights), (CARD, broken.card)):
             for path in (sandbox.home / "mlflow").rglob(name):

@@ -16,7 +16,7 @@ KILLS_A_DAY = 5
 
 
 def killed(sandbox: Sandbox, story: Story, times: int = KILLS_A_DAY, seed: int = 1) -> None:
-    """SIGKILL at random moments of daily runs: some a day, then a run that is left alone. Each day that it completes is the next."""
+    """SIGKILL at random moments of daily runs: some a day, then a run that is left alone, which completes the day."""
     moments = random.Random(seed)  # noqa: S311 - when to kill
     sandbox.describe(training={"every_days": 1})
     before, completed, early, length_s = sandbox.tally(), 0, 0, _length_s(sandbox, story)

@@ -20,7 +20,7 @@ import psutil
 
 from forecasting.calendar import day_start
 from forecasting.domain import DAILY, Series
-from forecasting.drills.feed import DEMAND, WEATHER, Feed
+from forecasting.drills.feed import DEMAND, WEATHER, Feed, Server
 from forecasting.drills.story import LIMIT_S, CannotPlay, PromiseBroken
 from forecasting.jobs.daily import daily
 from forecasting.jobs.promote import promote
@@ -69,7 +69,7 @@ class Sandbox:
         seen: the issue that was looked at last.
     """
 
-    def __init__(self, home: Path, first: datetime, days: int) -> None:
+    def __init__(self, home: Path, now: datetime, first: datetime, days: int) -> None:
         self.home, self.days = home, days
         self.seen: StoredIssue | None = None
         self.processes: list[subprocess.Popen[str]] = []
@@ -77,7 +77,8 @@ class Sandbox:
         zone = demand_series(self.given).zone
         self._first = first.astimezone(zone).date()
         self.feed = Feed(self.town, self.day(-HISTORY_DAYS - 10), self.day(days + 3))
-        self.feeds = [self.feed]
+        self.feed.present = now
+        self.feeds: list[Server] = [self.feed]
 
     @property
     def town(self) -> Series:
@@ -250,7 +251,7 @@ class Workshop:
     def sandbox(self, name: str, *, keep: bool = False) -> Iterator[Sandbox]:
         """A state folder in which day 0 has been run."""
         home = self.root / name
-        sandbox = Sandbox(self._copy(home), self.first, self.days)
+        sandbox = Sandbox(self._copy(home), self.now, self.first, self.days)
         try:
             sandbox.describe()
             yield sandbox
@@ -279,7 +280,7 @@ class Workshop:
         if self._template is None:
             home = self.root / "template"
             home.mkdir()
-            sandbox = Sandbox(home, self.first, self.days)
+            sandbox = Sandbox(home, self.now, self.first, self.days)
             try:
                 sandbox.describe()
                 moment = sandbox.day(0)

@@ -69,7 +69,7 @@ def _unfinished(database: Path) -> int:
 
 
 def _failure(sandbox: Sandbox, number: int, uri: str) -> str:
-    moment = sandbox.day(number)
+    moment = sandbox.feed.present = sandbox.day(number)
     with sandbox.service(moment, mlflow_tracking_uri=uri) as service:
         try:
             daily(service, sandbox.given, moment)

@@ -242,7 +242,8 @@ def _explained(tracking_uri: str) -> Iterator[None]:
         yield
     except (MlflowException, OSError) as error:
         where = tracking_uri.rsplit("@", 1)[-1]
+        told = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise RegistryError(
-            f"MLflow at {where}: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
+            f"MLflow at {where}: {'it does not answer' if 'Max retries exceeded' in told else told}",
             "check that it is up, and FORTNIGHT_MLFLOW_TRACKING_URI",
         ) from error
