@@ -1,6 +1,8 @@
 """Pictures: people would rather look than read. Every one of a simulated series says so."""
 
+import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from itertools import cycle
 from pathlib import Path
@@ -16,6 +18,7 @@ from forecasting.history import History
 from forecasting.models.base import Epoch
 from forecasting.watching.realised import RealisedLoss
 
+logger = logging.getLogger(__name__)
 CONTEXT_DAYS = 42
 ACTUAL, MODEL, NAIVE = "#333333", "#0b6fa4", "#c2410c"
 OTHERS = (MODEL, ACTUAL, "#15803d", "#7e22ce", "#a16207", "#be185d")
@@ -178,11 +181,19 @@ def watched_picture(series: Series, losses: Sequence[RealisedLoss], since: date 
 
 
 def save(figure: Figure, path: Path) -> Path:
-    """Write a PNG so that no half-written picture is ever seen under its name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a PNG so that no half-written picture is ever seen under its name.
+
+    Where it cannot be written, as on a full disk, that is logged: no forecast fails for its picture.
+    """
     draft = path.with_suffix(".part")
-    figure.savefig(draft, format="png", dpi=130)
-    draft.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(draft, format="png", dpi=130)
+        draft.replace(path)
+    except OSError as error:
+        logger.warning("picture %s cannot be written: %s", path, error.strerror)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
     return path
 
 

@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from forecasting.cli.resuming import resumed
 from forecasting.domain import as_of_moment
-from forecasting.errors import FortnightError
+from forecasting.errors import ConnectionLost, FortnightError
 from forecasting.jobs import STARTED_BY
 from forecasting.jobs import Progress as Report
 from forecasting.logs import bind, configure, speaks_json
@@ -80,6 +80,7 @@ def run(
         hold: hold only this part of a series, such as `/backfill`, so that other work on it goes on.
 
     Raises:
+        ConnectionLost: Postgres went away, and did not come back in time.
         FortnightError: the last failure, after all series had their turn.
     """
     from forecasting.jobs.clock import by_the_right_clock
@@ -106,6 +107,8 @@ def run(
                     _do(service, job, named, given, moment, report)
                 if show_forecast:
                     show_latest(out, service, given.id, moment)
+            except ConnectionLost:
+                raise
             except FortnightError as error:
                 if failures:
                     complain(failures[-1])

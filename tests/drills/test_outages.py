@@ -8,7 +8,6 @@ from forecasting.drills.sandbox import Sandbox, Workshop, need
 from forecasting.drills.story import LIMIT_S, Story
 from tests.conftest import need as skip_unless
 
-
 NAMES = (
     "weather-down", "late-data", "feed-down", "bad-series", "clock-wrong", "mlflow-down", "prefect-down", "schedule-stops",
 )  # fmt: skip
