@@ -68,9 +68,11 @@ def bad_series(sandbox: Sandbox, story: Story) -> None:
     gone, absurd = (sandbox.series(name, sandbox.feed.address) for name in ("gone", "absurd"))
     sandbox.describe(sandbox.given, gone, absurd, model={"candidates": ["weekly_naive"]})
     first, moment = sandbox.day(0), sandbox.day(1)
+    sandbox.feed.present = first
     with sandbox.service(first) as service:
         for given in (gone, absurd):
             daily(service, given, first)
+    sandbox.feed.present = moment
     story.step("two more series have a forecast of day 0")
     _make_absurd(sandbox, absurd.id)
     away = Feed(sandbox.town, sandbox.day(0), sandbox.day(0))

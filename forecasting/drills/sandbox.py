@@ -283,7 +283,7 @@ class Workshop:
             sandbox = Sandbox(home, self.now, self.first, self.days)
             try:
                 sandbox.describe()
-                moment = sandbox.day(0)
+                moment = sandbox.feed.present = sandbox.day(0)
                 with sandbox.service(moment) as service:
                     daily(service, sandbox.given, moment)
                     champion = service.store.versions.champion(service.store.readings.key(sandbox.town), DAILY, moment)
