@@ -26,7 +26,7 @@ ONLY = {
         "forecasting.plotting_replay",
         "forecasting.drills",
         "flows",
-    ),  # fmt: skip
+    ),
     "forecasting.drills": ("forecasting.drills", "forecasting.cli"),
     "flows": ("flows",),
 }
