@@ -306,6 +306,8 @@ def kill_group(process: subprocess.Popen[str]) -> None:
             if member.name() != "postgres":
                 member.kill()
     process.wait()
+    if process.stderr is not None:
+        process.stderr.close()
 
 
 def need(present: object, what: str) -> None:

@@ -2,17 +2,18 @@
 
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from forecasting.cli import app
 from forecasting.drills import DRILLS
 from forecasting.drills.kills import killed
 from forecasting.drills.playing import play
 from forecasting.drills.sandbox import Workshop
 from forecasting.drills.story import LIMIT_S
+from forecasting.errors import SettingsError
 from tests.conftest import need
-from tests.journey.commands import fortnight, refused
 
 KILLS = 3
 
@@ -27,9 +28,10 @@ def test_what_is_promised_holds(workshop: Workshop, name: str) -> None:
     assert 0 < outcome.recovery_s <= LIMIT_S
 
 
-def test_drills_are_listed_and_an_unknown_one_is_refused(folder: Path) -> None:
-    listed = fortnight(folder, "drill")
-    assert listed.returncode == 0, listed.stderr
-    assert all(name in listed.stdout for name in DRILLS)
-    refused(fortnight(folder, "drill", "earthquake"), "there is no drill 'earthquake'", "weather-down")
-    assert not any(folder.iterdir()), "the user's state is not touched"
+def test_drills_are_listed_and_an_unknown_one_is_refused() -> None:
+    listed = CliRunner().invoke(app, ["drill"], env={"COLUMNS": "160"})
+    assert listed.exit_code == 0, listed.output
+    assert all(name in listed.output for name in DRILLS)
+    refused = CliRunner().invoke(app, ["drill", "earthquake"])
+    assert isinstance(refused.exception, SettingsError)
+    assert "there is no drill 'earthquake'" in str(refused.exception)
