@@ -1,5 +1,6 @@
 """Disasters, played in a sandbox."""
 
+import logging
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -47,6 +48,7 @@ def drill(
     kills = KILLS_A_DAY if times is None else times
     if "killed" in chosen:
         chosen["killed"] = replace(chosen["killed"], play=partial(killed, times=kills, seed=seed))
+    logging.getLogger("forecasting").setLevel(logging.ERROR)  # the steps say what matters
     workshop = Workshop(datetime.now(UTC), max(DAYS_OF_KILLS + kills // KILLS_A_DAY, 21))
     try:
         outcomes = [_play(each, chosen[each], workshop, keep=keep) for each in chosen]
@@ -64,7 +66,7 @@ def _play(name: str, drill: "Drill", workshop: "Workshop", *, keep: bool) -> "Ou
     from forecasting.drills.playing import play
 
     out.print(f"[bold]{name}[/]: {escape(drill.sentence)}", highlight=False)
-    out.print(f"promised: {escape(drill.promise)}", highlight=False)
+    out.print(f"promised: {escape(drill.promise)}", highlight=False, soft_wrap=True)
     with progress_shown() as report:
         report("making the sandbox", 0, 1)
         workshop.template()
