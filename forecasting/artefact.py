@@ -2,22 +2,25 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
+from torch import Tensor
 
 from forecasting import calendar
 from forecasting.calibration import Calibration
-from forecasting.domain import LEVELS, Information, Series
+from forecasting.card import FORMAT, read_card
+from forecasting.domain import LEVELS, Series
 from forecasting.errors import WeightsError
 from forecasting.models import build
+from forecasting.models.base import Forecaster
 from forecasting.predicting import FittedModel
-from forecasting.windows import Layout
 
-FORMAT = 2
 WEIGHTS, CARD = "weights.safetensors", "card.json"
 REMEDY = "retrain, or move the champion alias to another version in MLflow"
 
@@ -92,20 +95,26 @@ def read(artefact: Artefact) -> FittedModel:
     Raises:
         WeightsError: the model was made for other features or quantiles than this code has, or its weights do not fit.
     """
-    card = json.loads(artefact.card)
-    made_for = tuple(card.get(name) for name in ("format", "features", "levels"))
-    if made_for != (FORMAT, list(calendar.FEATURES), list(LEVELS)):
-        raise WeightsError("the model was made for other features or quantiles than this fortnight has", REMEDY)
+    card = read_card(artefact.card, REMEDY)
+    layout = card.layout.layout
     try:
-        layout = Layout(**{**card["layout"], "information": Information(card["layout"]["information"])})
-        forecaster = build(card["family"], layout, **card["options"])
+        state = load(artefact.weights)
+    except (SafetensorError, ValueError, OverflowError) as error:
+        raise WeightsError(f"the weights do not fit the model: {_first_line(error)}", REMEDY) from None
+    try:
+        with torch.device("meta"):  # takes no memory, however large the card says that it is
+            sketch = build(card.family, layout, **card.options)
+        _require_shapes(sketch, state)
+        forecaster = build(card.family, layout, **card.options)
     except (KeyError, TypeError):
-        raise WeightsError(f"this fortnight knows no family {card['family']} with options {card['options']}", REMEDY) from None
+        raise WeightsError(f"this fortnight knows no family {card.family} with options {card.options}", REMEDY) from None
+    except (ValueError, RuntimeError, ArithmeticError) as error:
+        raise WeightsError(f"no {card.family} can be made with options {card.options}: {_first_line(error)}", REMEDY) from None
     try:
-        forecaster.restore(load(artefact.weights))
-    except (SafetensorError, RuntimeError) as error:
-        raise WeightsError(f"the weights do not fit the model: {str(error).splitlines()[0]}", REMEDY) from None
-    return FittedModel(card["family"], forecaster, Calibration(tuple(tuple(row) for row in card["calibration"])))
+        forecaster.restore(state)
+    except RuntimeError as error:
+        raise WeightsError(f"the weights do not fit the model: {_first_line(error)}", REMEDY) from None
+    return FittedModel(card.family, forecaster, Calibration(tuple(tuple(row) for row in card.calibration)))
 
 
 def series_of(artefact: Artefact) -> Series:
@@ -114,7 +123,23 @@ def series_of(artefact: Artefact) -> Series:
     Raises:
         WeightsError: the card does not tell, as those of old.
     """
-    told = json.loads(artefact.card).get("series")
+    told = read_card(artefact.card, REMEDY).series
     if told is None:
         raise WeightsError("the card does not say whose demand the model forecasts", "retrain")
-    return Series(interval=timedelta(minutes=told.pop("interval_minutes")), **told)
+    return told.series
+
+
+def _require_shapes(sketch: Forecaster, state: Mapping[str, Tensor]) -> None:
+    """What is built must be as large as what was stored, which is no larger than its file.
+
+    Raises:
+        WeightsError: it is not.
+    """
+    for name, value in sketch.state_dict().items():
+        if name not in sketch.shaped_by_data and (name not in state or state[name].shape != value.shape):
+            found = f"has {list(state[name].shape)} of {list(value.shape)}" if name in state else "is missing"
+            raise WeightsError(f"the weights do not fit the model: {name} {found}", REMEDY)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -1,7 +1,16 @@
 """What can go wrong for reasons outside the code. Every message names the thing and its value, and ends with the remedy."""
 
+import re
+
+UNPRINTABLE = re.compile("[\0-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, line breaks and changes of direction among them, and halves of surrogate pairs."""
 EX_TEMPFAIL = 75
 """Exit status for "try again later" (sysexits.h)."""
+
+
+def printable(text: str) -> str:
+    """A text on one line, with what a terminal would obey instead of show written as in Python: `\\x1b` for escape."""
+    return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 class FortnightError(Exception):
@@ -15,6 +24,7 @@ class FortnightError(Exception):
     exit_code = 2
 
     def __init__(self, problem: str, remedy: str) -> None:
+        problem, remedy = printable(problem), printable(remedy)  # a feed's own words may be among them
         super().__init__(f"{problem}; {remedy}")
         self.problem = problem
         self.remedy = remedy
@@ -69,6 +79,10 @@ class PublishError(FortnightError):
 
 class DeliveryError(FortnightError):
     """An alert channel did not take a message. Addresses never stand in it."""
+
+
+class BackupError(FortnightError):
+    """A backup is damaged or none at all, or cannot be made or put where it was told to."""
 
 
 class AlreadyRunning(FortnightError):  # noqa: N818 - a state that callers treat apart, not a fault

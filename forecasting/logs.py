@@ -9,6 +9,8 @@ from rich.logging import RichHandler
 
 LogFormat = Literal["human", "json"]
 CHATTY = ("alembic", "mlflow", "matplotlib", "httpx")
+OF_PREFECT = ("flow_run_id", "flow_run_name", "task_run_id", "task_run_name")
+"""What Prefect's own records tell besides; the id of a flow run is the `run_id`, too."""
 
 
 def configure(form: LogFormat, console: Console) -> None:
@@ -20,7 +22,7 @@ def configure(form: LogFormat, console: Console) -> None:
     handler: logging.Handler
     if form == "json":
         handler = logging.StreamHandler()
-        handler.setFormatter(json_lines())
+        handler.setFormatter(JsonLines())
     else:
         handler = RichHandler(console=console, show_path=False)
         handler.setFormatter(logging.Formatter("%(message)s"))
@@ -29,23 +31,29 @@ def configure(form: LogFormat, console: Console) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def json_lines() -> logging.Formatter:
-    """A line is `timestamp` (UTC), `level`, `logger`, `event`, and what is bound: `run_id`, `job`, `series_id`, `as_of`."""
-    return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[
-            structlog.contextvars.merge_contextvars,
-            structlog.stdlib.add_log_level,
-            structlog.stdlib.add_logger_name,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-        ],
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer()],
-    )
+class JsonLines(structlog.stdlib.ProcessorFormatter):
+    """A line is `timestamp` (UTC), `level`, `logger`, `event`, and what is bound: `run_id`, `job`, `series_id`, `as_of`.
+
+    Logging configurations make formatters with a format of theirs, which is not looked at.
+    """
+
+    def __init__(self, *_format: object) -> None:
+        super().__init__(
+            foreign_pre_chain=[
+                structlog.contextvars.merge_contextvars,
+                structlog.stdlib.add_log_level,
+                structlog.stdlib.add_logger_name,
+                structlog.stdlib.ExtraAdder(allow=OF_PREFECT),
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                structlog.processors.format_exc_info,
+            ],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer()],
+        )
 
 
 def speaks_json() -> bool:
     """Whether the log has been told to."""
-    return any(isinstance(handler.formatter, structlog.stdlib.ProcessorFormatter) for handler in logging.getLogger().handlers)
+    return any(isinstance(handler.formatter, JsonLines) for handler in logging.getLogger().handlers)
 
 
 def bind(**known: object) -> None:

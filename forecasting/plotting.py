@@ -16,12 +16,11 @@ from matplotlib.figure import Figure
 from forecasting.domain import Series
 from forecasting.history import History
 from forecasting.models.base import Epoch
+from forecasting.palette import ACTUAL, MODEL, NAIVE, OTHERS
 from forecasting.watching.realised import RealisedLoss
 
 logger = logging.getLogger(__name__)
 CONTEXT_DAYS = 42
-ACTUAL, MODEL, NAIVE = "#333333", "#0b6fa4", "#c2410c"
-OTHERS = (MODEL, ACTUAL, "#15803d", "#7e22ce", "#a16207", "#be185d")
 LEADS = ((1, 2, MODEL), (3, 7, "#15803d"), (8, 14, "#a16207"))
 """Days ahead that are told apart where each forecast is a point."""
 BIN_C, FEWEST = 2.0, 10

@@ -8,7 +8,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 
 from forecasting.jobs.replay import ReplayDay
-from forecasting.plotting import ACTUAL, MODEL, NAIVE
+from forecasting.palette import ACTUAL, MODEL, NAIVE
 from forecasting.store.watched import LeadAccuracy
 
 WINDOW_DAYS = 28

@@ -46,7 +46,8 @@ def show_latest(console: Console, service: Service, series_id: str, as_of: datet
             f"the replay of {as_of:%F %H:%M}Z is stored; there is a newer forecast, which is shown", style="bold", highlight=False
         )
     console.print(forecast_table(latest, series))
-    console.print(f"picture: {service.picture(series, latest[0].origin, latest[0].issue_id)}\n", highlight=False, soft_wrap=True)
+    picture = service.picture(series, latest[0].origin, latest[0].issue_id)
+    console.print(f"picture: {picture}\n", markup=False, highlight=False, soft_wrap=True)
 
 
 def forecast_table(latest: Sequence[ForecastRow], series: Series) -> Table:
@@ -57,9 +58,9 @@ def forecast_table(latest: Sequence[ForecastRow], series: Series) -> Table:
     if first.model_name is not None:
         who = f"{first.model_name} version {first.model_version}, MLflow run {first.mlflow_run_id}"
     table = Table(
-        title=f"{warning}{series.name}: published.forecast_latest, days of {series.time_zone}",
+        title=f"{warning}{escape(series.name)}: published.forecast_latest, days of {series.time_zone}",
         caption=(
-            f"issue {first.issue_id}, tier {first.tier}{f' ({first.reason})' if first.reason else ''}; {who}, "
+            f"issue {first.issue_id}, tier {first.tier}{escape(f' ({first.reason})' if first.reason else '')}; {who}, "
             f"readings as of {first.readings_as_of:%F %H:%M}Z, issued {first.issued_at:%F %H:%M}Z"
         ),
         title_justify="left",
@@ -148,7 +149,8 @@ SCORE_COLUMNS = {
 def show_scores(console: Console, scores: "Scores", plan: "Plan", series: Series) -> None:
     """Print how a backtest went."""
     warning = "SIMULATED, not real. " if series.simulated else ""
-    title = f"{warning}{series.name}: {plan.family}, {plan.resolution}, information {plan.information}, {plan.first} to {plan.last}"
+    what = f"{plan.family}, {plan.resolution}, information {plan.information}, {plan.first} to {plan.last}"
+    title = f"{warning}{escape(series.name)}: {what}"
     rows = [("all", scores.overall), *(row for members in scores.groups.values() for row in members.items())]
     table = _narrow(["", *(heading for heading, _ in SCORE_COLUMNS.values())], [[name, *_scores_row(row)] for name, row in rows])
     table.title, table.caption = title, "MSE in units of the sd before; skill against weekly naive by pinball loss"
@@ -230,7 +232,7 @@ def versions_table(series: Series, versions: Sequence[ListedVersion], champion: 
         rows.append([str(each.version), each.family, each.information, day, *scores, f"{now}{each.promoted or ''}"])
     headings = ["version", "family", "knows", "trained\nas of", "pinball,\nMWh", "MAPE,\n%", "in 80 %\nband", "champion"]
     table = _narrow(headings, rows, left=("family", "knows", "trained\nas of", "champion"))
-    table.title, table.caption = f"{series.name}: model versions", "scores on the validation windows of each retrain"
+    table.title, table.caption = f"{escape(series.name)}: model versions", "scores on the validation windows of each retrain"
     for row, each in zip(table.rows, versions, strict=True):
         row.style = "bold" if each.version == champion else ""
     return table

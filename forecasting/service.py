@@ -91,16 +91,20 @@ class Service:
 
     @cached_property
     def git_sha(self) -> str:
-        """What code runs: the commit of the checkout, or the version of the installed package."""
-        if self.settings.git_sha:
-            return self.settings.git_sha
-        if (CHECKOUT / ".git").exists() and (git := shutil.which("git")):
-            done = subprocess.run(  # noqa: S603 - fixed arguments
-                [git, "-C", str(CHECKOUT), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-            )
-            if done.returncode == 0:
-                return done.stdout.strip()
-        return f"fortnight {version('fortnight')}"
+        return code_version(self.settings)
+
+
+def code_version(settings: Settings) -> str:
+    """What code runs: the commit of the checkout, or the version of the installed package."""
+    if settings.git_sha:
+        return settings.git_sha
+    if (CHECKOUT / ".git").exists() and (git := shutil.which("git")):
+        done = subprocess.run(  # noqa: S603 - fixed arguments
+            [git, "-C", str(CHECKOUT), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+        )
+        if done.returncode == 0:
+            return done.stdout.strip()
+    return f"fortnight {version('fortnight')}"
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import get_ident
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from forecasting.errors import DeliveryError
+from forecasting.errors import DeliveryError, printable
 
 LONGEST_REASON = 300
 SHORTEST_SECRET = 3
@@ -55,13 +55,17 @@ def _sent(address: str, kind: str, subject: str, body: str, picture: str | None)
     """What went wrong, as far as apprise tells; None if nothing did."""
     import apprise  # seconds of plug-ins, which most commands do without
 
-    ways = apprise.Apprise()
+    ways = apprise.Apprise(asset=apprise.AppriseAsset(http_redirects=False))  # a message goes where it was addressed to
     attached = picture if picture is not None and Path(picture).is_file() else None
     try:
         if not ways.add(address):
             return "the address is no apprise URL:"
         taken = ways.notify(
-            body, subject, notify_type=apprise.NotifyType(TYPES[kind]), body_format=apprise.NotifyFormat.TEXT, attach=attached
+            body,
+            printable(subject),
+            notify_type=apprise.NotifyType(TYPES[kind]),
+            body_format=apprise.NotifyFormat.TEXT,
+            attach=attached,
         )
     except Exception as error:  # noqa: BLE001 - whatever a plug-in of theirs stumbles over, the message waits
         return f"the message was not taken: {type(error).__name__}: {error}"

@@ -12,7 +12,8 @@ import typer
 from forecasting.cli.looking import JsonOption
 from forecasting.cli.running import log_to_terminal, out
 from forecasting.domain import parse_moment
-from forecasting.errors import SettingsError
+from forecasting.errors import SettingsError, printable
+from forecasting.plain import require_plain
 from forecasting.rules import RULES
 from forecasting.settings import load_settings
 
@@ -61,7 +62,8 @@ def ack(
     if (rule is None) == (not alert_ids):
         raise SettingsError("ack is about some alerts", "name them by number, or all that fire of one rule with --rule")
     _known_rule(rule)
-    now = datetime.now(UTC)
+    note = None if note is None else require_plain(note, "the note")
+    by, now = printable(getpass.getuser()), datetime.now(UTC)
     with open_service(load_settings(), now) as service:
         ids = alert_ids or [
             each.alert_id
@@ -69,8 +71,8 @@ def ack(
             if each.finding.rule == rule and each.state is State.FIRING and each.alert_id is not None
         ]
         for alert_id in ids:
-            service.store.alerts.acknowledge(alert_id, getpass.getuser(), note)
-    out.print(f"{len(ids)} acknowledged by {getpass.getuser()}", highlight=False)
+            service.store.alerts.acknowledge(alert_id, by, note)
+    out.print(f"{len(ids)} acknowledged by {by}", markup=False, highlight=False)
 
 
 def silence(
@@ -88,11 +90,12 @@ def silence(
     if rule is None and series is None:
         raise SettingsError("a silence is about a rule or a series", "name one with --rule or --series")
     _known_rule(rule)
+    reason = require_plain(reason, "the reason")
     now = datetime.now(UTC)
     with open_service(load_settings(), now) as service:
         zone = ZoneInfo("UTC") if series is None else service.store.alerts.zones([series])[series]
         end = _end(length, until, zone, now)
-        number = service.store.alerts.silence(rule, series, now, end, reason, getpass.getuser())
+        number = service.store.alerts.silence(rule, series, now, end, reason, printable(getpass.getuser()))
     out.print(f"silence {number} until {end:%F %H:%M}Z; end it with: fortnight unsilence {number}", highlight=False)
 
 
@@ -138,7 +141,7 @@ def notify(
     with open_service(settings, now) as service:
         found = deliver(service, now)
         later = service.store.outbox.unsent(given_up_after=now)
-    out.print(str(found), highlight=False)
+    out.print(str(found), markup=False, highlight=False)
     if later:
         out.print(f"{len(later)} wait for another try: run this again in some minutes", highlight=False)
     sys.exit(1 if found.failed or found.given_up or later else 0)

@@ -18,8 +18,8 @@ from forecasting.errors import SettingsError
 
 if TYPE_CHECKING:
     from forecasting.drills import Drill
-    from forecasting.drills.sandbox import Workshop
     from forecasting.drills.story import Outcome, Step
+    from forecasting.drills.workshop import Workshop
 
 ALL = "all"
 BROKEN, NOT_PLAYED = 1, 3
@@ -37,7 +37,7 @@ def drill(
     """Play a disaster in a sandbox: does what is promised for it hold? Exit code 1: it does not, 3: it cannot be played here."""
     from forecasting.drills import DRILLS
     from forecasting.drills.kills import KILLS_A_DAY, killed
-    from forecasting.drills.sandbox import Workshop
+    from forecasting.drills.workshop import Workshop
 
     if name is None or listed:
         out.print(_list(DRILLS.items()))

@@ -9,6 +9,7 @@ import typer
 
 from forecasting.cli.running import out, progress_shown
 from forecasting.errors import SettingsError
+from forecasting.plain import require_plain
 from forecasting.settings import load_settings
 
 SHORTEST = 12
@@ -49,6 +50,7 @@ def keep(
     """Keep a forecast whole: compaction leaves it alone."""
     from forecasting.service import open_service
 
+    reason = require_plain(reason, "the reason")
     with open_service(load_settings(), datetime.now(UTC)) as service:
         service.store.retention.hold(issue, reason)
     out.print(f"issue {issue} is kept", highlight=False)

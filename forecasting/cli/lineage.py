@@ -55,7 +55,7 @@ def verify(
         found = job(service, chosen, report)
     for each in found:
         if not each.identical or len(found) <= MANY:
-            out.print(str(each), highlight=False, soft_wrap=True)
+            out.print(str(each), markup=False, highlight=False, soft_wrap=True)
     same = sum(each.identical for each in found)
     out.print(f"{same} of {len(found)} identical", style="bold" if same == len(found) else "bold red", highlight=False)
     sys.exit(0 if same == len(found) else 1)

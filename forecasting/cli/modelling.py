@@ -17,6 +17,7 @@ from forecasting.cli.running import err, log_to_terminal, out, progress_shown, r
 from forecasting.domain import DAILY, INTERVAL, Information
 from forecasting.errors import SettingsError
 from forecasting.jobs import Progress as Report
+from forecasting.plain import require_plain
 from forecasting.settings import SeriesSettings, load_settings
 
 if TYPE_CHECKING:
@@ -184,6 +185,8 @@ def promote(
     from forecasting.jobs.promote import promote as job
     from forecasting.report import evidence_table
 
+    reason = require_plain(reason, "the reason")
+
     def decide(service: "Service", given: SeriesSettings, moment: datetime, report: Report) -> None:
         found = evidence(service, given, version, moment, report)
         out.print(evidence_table(found))
@@ -203,6 +206,8 @@ def rollback(
     from forecasting.jobs.champion import load
     from forecasting.jobs.promote import before
     from forecasting.jobs.promote import promote as job
+
+    reason = require_plain(reason, "the reason")
 
     def decide(service: "Service", given: SeriesSettings, moment: datetime, report: Report) -> None:  # noqa: ARG001
         found = before(service, given, moment)

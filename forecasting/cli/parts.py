@@ -67,6 +67,8 @@ def prefect_command(settings: Settings, port: int) -> Command:
     """Prefect's server, with a password where one is set."""
     serve = settings.serve
     environment = dict(settings.prefect_environment)
+    # Pages are written out at the start, by default beside the installed package, which a service may not write to.
+    environment["PREFECT_SERVER_UI_STATIC_DIRECTORY"] = str(settings.home / "prefect" / "ui")
     if serve.prefect_database_url is not None:
         environment["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = serve.prefect_database_url.get_secret_value()
     if serve.password is not None:
@@ -151,9 +153,12 @@ def caretaker(settings: Settings) -> None:
         stopped.wait(CARETAKER_S)
 
 
-def page(_settings: Settings) -> None:
+def page(settings: Settings) -> None:
     """The web page, metrics and health."""
-    Event().wait()
+    from forecasting.page import serve_page
+    from forecasting.service import database_url
+
+    serve_page(settings, database_url(settings), lambda: datetime.now(UTC))
 
 
 PARTS: Mapping[str, Callable[[Settings], None]] = {

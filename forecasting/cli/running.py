@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,9 +13,10 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import psutil
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
 
 from forecasting.cli.resuming import resumed
 from forecasting.domain import as_of_moment
@@ -23,13 +24,23 @@ from forecasting.errors import ConnectionLost, FortnightError
 from forecasting.jobs import STARTED_BY
 from forecasting.jobs import Progress as Report
 from forecasting.logs import bind, configure, speaks_json
+from forecasting.plain import readable
 from forecasting.settings import SeriesSettings, Settings, load_settings
 
 if TYPE_CHECKING:
     from forecasting.service import Service
     from forecasting.store import Ending
 
-out, err = Console(), Console(stderr=True)
+
+class PlainConsole(Console):
+    """Shows control characters of what it is given instead of obeying them: names, cells and messages are other people's."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=readable(segment.text))
+
+
+out, err = PlainConsole(), PlainConsole(stderr=True)
 INTERRUPTED, GO_ON = 130, "interrupted; nothing is half-written, run the same command again to go on"
 Afterwards = Callable[["Service", Sequence[tuple[SeriesSettings, datetime]], Report], object]
 Job = Callable[["Service", SeriesSettings, datetime, Report], object]
@@ -167,7 +178,7 @@ def progress_shown() -> Iterator[Report]:
 
         def report(what: str, done: int, total: int) -> None:
             if what not in tasks:
-                tasks[what] = progress.add_task(what, total=total or None)
+                tasks[what] = progress.add_task(escape(what), total=total or None)
             progress.update(tasks[what], completed=done, total=total or None)
 
         yield report

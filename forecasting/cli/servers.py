@@ -1,26 +1,37 @@
 """Ways into the database, MLflow and Prefect."""
 
 import socket
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from forecasting.cli.parts import mlflow_command, prefect_command
-from forecasting.cli.running import become, out
+from forecasting.cli.running import become, log_to_terminal, out
 from forecasting.errors import SettingsError
 from forecasting.settings import load_settings
 
 PortOption = Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1, max=65535)]
 
 
-def migrate() -> None:
+def migrate(dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be run.")] = False) -> None:
     """Bring the database to the present schema; every other command does so too."""
-    from forecasting.service import open_service
+    from forecasting.service import database_url
     from forecasting.store import schema
+    from forecasting.store.database import connect, explained
 
-    with open_service(load_settings(), datetime.now(UTC)) as service:
-        out.print(f"schema {schema.current(service.store.connection)}, up to date", highlight=False)
+    url = database_url(load_settings())
+    log_to_terminal()
+    with explained(url), connect(url) as connection:
+        before = schema.current(connection) or "none"
+        steps = schema.pending(connection) if dry_run else schema.migrate(connection, url)
+        after = schema.current(connection)
+    for step in steps:
+        out.print(f"{'would run' if dry_run else 'ran'} {step}", highlight=False, soft_wrap=True)
+    if not steps:
+        out.print(f"schema {after}, up to date", highlight=False)
+    else:
+        target = f"would become {steps[-1].revision}" if dry_run else f"became {after}"
+        out.print(f"schema {before} {target}", highlight=False)
 
 
 def psql(context: typer.Context) -> None:

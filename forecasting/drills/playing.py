@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from forecasting.drills.sandbox import Sandbox, Workshop
+from forecasting.drills.sandbox import Sandbox
 from forecasting.drills.story import CannotPlay, Outcome, PromiseBroken, Step, Story
+from forecasting.drills.workshop import Workshop
 from forecasting.errors import FortnightError
 from forecasting.jobs import Progress, silent
 

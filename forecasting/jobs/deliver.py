@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from forecasting.alerts.channels import send
 from forecasting.alerts.log import send_to_log
@@ -44,10 +45,9 @@ def deliver(service: Service, now: datetime) -> Delivered:
             notification = outbox.take(now, resting)
             if notification is None:
                 return Delivered(sent, failed, given_up)
+            picture = own_picture(service.settings.home, notification.picture)
             try:
-                send_to(
-                    settings, notification.channel, notification.kind, notification.subject, notification.body, notification.picture
-                )
+                send_to(settings, notification.channel, notification.kind, notification.subject, notification.body, picture)
             except FortnightError as error:
                 resting.add(notification.channel)
                 if notification.attempts + 1 >= settings.tries:
@@ -60,6 +60,14 @@ def deliver(service: Service, now: datetime) -> Delivered:
             else:
                 outbox.sent(notification, now)
                 sent += 1
+
+
+def own_picture(home: Path, picture: str | None) -> str | None:
+    """A picture of ours, in the state folder; no other file is sent to anybody, whatever a row of the outbox names."""
+    folder = (home / "pictures").resolve()
+    if picture is None or not Path(picture).is_file():
+        return None
+    return picture if Path(picture).resolve().is_relative_to(folder) else None
 
 
 def deliver_or_leave(service: Service, now: datetime) -> None:

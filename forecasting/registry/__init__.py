@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 
 from filelock import FileLock
 
-from forecasting.artefact import CARD, WEIGHTS, Artefact
+from forecasting.artefact import CARD, REMEDY, WEIGHTS, Artefact
 from forecasting.errors import RegistryError
 
 # A tracking server that is down must not hold a run up for minutes; and nothing is reported to anybody.
@@ -25,6 +25,7 @@ os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # it would print the password of the address with it
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
@@ -45,6 +46,8 @@ RETRAIN = "retrain"
 """The `kind` of the parent runs: one for each day on which something new was learnt."""
 FOLDER = "model"
 KEY_TAG = "fortnight.retrain_key"
+LARGEST_FILE_BYTES = 2**28
+"""A hundred times the weights of any family."""
 BATCH = 1000
 """MLflow takes no more metrics at once."""
 DIGEST = 36
@@ -169,9 +172,10 @@ class Registry:
             RegistryError: MLflow does not answer, or the files are gone.
         """
         with _explained(self.tracking_uri), tempfile.TemporaryDirectory() as folder:
-            weights, card = (
-                Path(self.client.download_artifacts(run_id, f"{FOLDER}/{name}", folder)).read_bytes() for name in (WEIGHTS, CARD)
-            )
+            paths = [Path(self.client.download_artifacts(run_id, f"{FOLDER}/{name}", folder)) for name in (WEIGHTS, CARD)]
+            if max(path.stat().st_size for path in paths) > LARGEST_FILE_BYTES:
+                raise RegistryError(f"the model files of run {run_id} are far too large", REMEDY)
+            weights, card = (path.read_bytes() for path in paths)
         return Artefact(weights, card)
 
     def champions_pages(self, address: str) -> dict[str, str]:

@@ -5,15 +5,17 @@ FORTNIGHT_HOME, FORTNIGHT_DATABASE_URL, FORTNIGHT_MLFLOW_TRACKING_URI, and FORTN
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as MalformedVariable
 
 from forecasting.errors import SettingsError
+from forecasting.plain import LONGEST_NAME, require_plain
 from forecasting.settings.alerts import AlertSettings, ChannelSettings
 from forecasting.settings.file import CHECKOUT, FileSource, config_file, default_home
 from forecasting.settings.secret_files import adopt_secret_files
@@ -59,6 +61,14 @@ class SeriesSettings(Section):
     options: dict[str, Any] = Field(default_factory=dict)
     weather: WeatherSettings | None = None
 
+    @field_validator("name", "region")
+    @classmethod
+    def can_be_shown(cls, value: str, about: ValidationInfo) -> str:
+        try:
+            return require_plain(value, f"the {about.field_name}", LONGEST_NAME)
+        except SettingsError as error:
+            raise ValueError(error.problem) from None
+
     @field_validator("time_zone")
     @classmethod
     def known_zone(cls, value: str) -> str:
@@ -103,6 +113,10 @@ class WebSettings(Section):
     """Pause before the second retry; doubles with each."""
     max_wait_s: Annotated[float, Field(ge=0)] = 120.0
     """A feed that asks for a longer pause (Retry-After) is given up for this run."""
+    redirect_hosts: tuple[str, ...] = ()
+    """Hosts that a feed may lead on to; without them it may do so only within its own host."""
+    private_hosts: tuple[str, ...] = ()
+    """Names of feeds that lie in this network. A feed named by its address, or as localhost, needs no leave."""
 
 
 class ModelSettings(Section):
@@ -218,6 +232,14 @@ class Settings(BaseSettings):
     def absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
 
+    @field_validator("mlflow_ui_url")
+    @classmethod
+    def can_be_opened(cls, value: str | None) -> str | None:
+        """Messages and pages link to it."""
+        if value is not None and not re.fullmatch(r"https?://[!-~]+", value):
+            raise ValueError("it must begin with http:// or https:// and hold no blanks")
+        return value
+
     @model_validator(mode="after")
     def distinct_series(self) -> "Settings":
         ids = [series.id for series in self.series]
@@ -245,6 +267,11 @@ class Settings(BaseSettings):
     @property
     def prefect_environment(self) -> dict[str, str]:
         """Environment of Prefect: its state in ours, no reports to anybody, time for a cold start, our log in its runs."""
+        as_json = {
+            "PREFECT_LOGGING_FORMATTERS_JSON_CLASS": "forecasting.logs.JsonLines",
+            "PREFECT_LOGGING_HANDLERS_CONSOLE_FORMATTER": "json",
+            "PREFECT_LOGGING_COLORS": "false",
+        }
         return {
             "PREFECT_HOME": str(self.home / "prefect"),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -253,6 +280,7 @@ class Settings(BaseSettings):
             "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
             "PREFECT_LOGGING_EXTRA_LOGGERS": "forecasting",
             "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",  # the same jobs also run outside of flows
+            **(as_json if self.log_format == "json" else {}),
         }
 
 

@@ -16,8 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from forecasting.domain import Quantity, Series
 from forecasting.errors import SourceError
 from forecasting.frames import CHUNK_ROWS, Batch, readings_frame, rejected_frame
+from forecasting.sources.files import open_tables
 from forecasting.sources.local_clock import DOUBLED, GOOD, NO_TIME, SKIPPED, Clock, DoubledHours
-from forecasting.sources.tables import Chunk, numbers, open_tables, read_chunks, times_of_pattern
+from forecasting.sources.tables import Chunk, numbers, read_chunks, times_of_pattern
 from forecasting.sources.units import Unit, mwh_factor
 from forecasting.sources.web import Web
 

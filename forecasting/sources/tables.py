@@ -7,11 +7,8 @@ import codecs
 import csv as csvlib
 import gzip
 import io
-import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -23,10 +20,12 @@ from pyarrow import csv
 from forecasting.errors import SourceError
 from forecasting.frames import CHUNK_ROWS
 from forecasting.sources.cells import LONGEST_CELL
-from forecasting.sources.web import Web, place_of
+from forecasting.sources.files import explained
 
 BLOCK_BYTES = 2 << 20
 LONGEST_HEADER = 1 << 16
+LARGEST_TABLE_BYTES = 1 << 31
+"""As it is unpacked: a small file can hold a table without an end."""
 END_MARK = "\x1f"
 """Of the row that is put after the last one, with a field too many: if it does not come out again, a quotation is open."""
 NUMBER = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?$"
@@ -54,60 +53,6 @@ class Chunk:
         return [dict(zip(picked, row, strict=True)) for row in zip(*picked.values(), strict=True)]
 
 
-@contextmanager
-def explained(name: str) -> Iterator[None]:
-    """What can be wrong with a file, in one line.
-
-    Raises:
-        SourceError: it is missing, may not be read, is cut short, or is no table.
-    """
-    try:
-        yield
-    except FileNotFoundError:
-        raise SourceError(f"no such file: {name}", "correct the path, or bring the file back") from None
-    except PermissionError:
-        raise SourceError(f"{name} may not be read", "make it readable for this user") from None
-    except (pa.ArrowInvalid, csvlib.Error, OSError, EOFError, zlib.error) as error:
-        problem = str(error).split("\n")[0][:300] or "it is empty"
-        raise SourceError(f"{name} is not a readable CSV file ({problem})", "check the file, or fetch it again") from None
-
-
-def open_tables(path: str, web: Web) -> Iterator[tuple[str, BinaryIO]]:
-    """The files that a path means, with their names: a file, all CSV files of a folder, a glob, or a URL.
-
-    Raises:
-        SourceError: there is none, or one cannot be read.
-    """
-    if path.lower().startswith(("http://", "https://")):
-        with web.download(path) as body:
-            yield place_of(path), body
-        return
-    with explained(path):
-        found = _files(path)
-    for file in found:
-        with explained(str(file)), file.open("rb") as body:
-            yield str(file), body
-
-
-def _files(path: str) -> list[Path]:
-    try:
-        place = Path(path).expanduser()
-        if place.is_dir():
-            found = [file for file in place.iterdir() if file.name.lower().endswith((".csv", ".csv.gz"))]
-            missing = f"{path} holds no file called *.csv or *.csv.gz"
-        elif any(sign in path for sign in "*?[") and not place.exists():
-            found = list(Path(place.anchor).glob(str(place.relative_to(place.anchor))))
-            missing = f"no file matches {path}"
-        else:
-            place.stat()
-            return [place]
-    except (ValueError, RuntimeError) as error:  # what a path cannot hold, `**` within a name, ~ of a user who is not there
-        raise SourceError(f"{path!r} is not a path ({error})", "correct it") from None
-    if files := sorted(file for file in found if not file.is_dir()):
-        return files
-    raise SourceError(missing, "correct the path, or bring the files")
-
-
 def read_chunks(file: BinaryIO, name: str, delimiter: str, check_header: Callable[[list[str]], None]) -> Iterator[Chunk]:
     """The rows of a table, plain or gzipped, at most CHUNK_ROWS at once.
 
@@ -131,7 +76,7 @@ def read_chunks(file: BinaryIO, name: str, delimiter: str, check_header: Callabl
         return "skip" if len(malformed) <= CHUNK_ROWS else "error"
 
     with explained(name):
-        text = _Utf8(_unzipped(file))
+        text = _Utf8(_unzipped(file), name)
         names = _column_names(text, name, delimiter)
         check_header(names)
         end = delimiter.join([END_MARK] * (len(names) + 1))
@@ -222,8 +167,8 @@ def _column_names(text: "_Utf8", name: str, delimiter: str) -> list[str]:
 class _Utf8(io.RawIOBase):
     """A stream of good UTF-8: what is not is shown as the replacement character, so that only its own row is refused."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self._file, self._name, self._bytes = file, name, 0
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")(errors="replace")
         self._waiting, self._after = b"", b""
         self._ended = False
@@ -238,6 +183,9 @@ class _Utf8(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         while not self._ended and (size < 0 or len(self._waiting) < size):
             raw = self._file.read(BLOCK_BYTES)
+            self._bytes += len(raw)
+            if self._bytes > LARGEST_TABLE_BYTES:
+                raise SourceError(f"{self._name} unpacks to more than {LARGEST_TABLE_BYTES:,} bytes", "split it")
             self._ended = not raw
             self._waiting += self._decoder.decode(raw, final=self._ended).encode()
         if self._ended:

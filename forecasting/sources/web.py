@@ -20,8 +20,8 @@ from forecasting.errors import SourceError
 from forecasting.settings import WebSettings
 from forecasting.sources.web_session import PASSING, USER_AGENT, Downgraded, Session
 
-LARGEST_BODY_BYTES = 2**28
-"""Of an answer that is held in memory; what may be larger is downloaded to a file."""
+LARGEST_BODY_BYTES, LARGEST_FILE_BYTES = 2**28, 2**31
+"""Of an answer that is held in memory, and of one that is downloaded to a file; both as they are unpacked."""
 PIECE_BYTES = 2**16
 LATER = "it may pass by itself: try again later"
 NAMES = {known.value: known.phrase for known in HTTPStatus}
@@ -74,12 +74,12 @@ class Web:
     def download(self, url: str) -> Iterator[BinaryIO]:
         """The body of a good answer as a temporary file, for what may be large. Raises like `get`."""
         with tempfile.TemporaryFile() as sink:
-            self._fetch(url, sink, None)
+            self._fetch(url, sink, LARGEST_FILE_BYTES)
             sink.seek(0)
             yield sink
 
     def _fetch(
-        self, url: str, sink: BinaryIO, largest_bytes: int | None, params: Params = None, headers: Mapping[str, str] | None = None
+        self, url: str, sink: BinaryIO, largest_bytes: int, params: Params = None, headers: Mapping[str, str] | None = None
     ) -> None:
         """Ask, and ask again where the body was cut short, which the session itself does not see."""
         patience: Retry = self.session.patience
@@ -117,7 +117,7 @@ class Web:
                 raise self._refusal(answer, place_of(url))
         raise SourceError(*told)  # not beside its cause, whose text has the whole URL in it
 
-    def _copy(self, answer: requests.Response, sink: BinaryIO, largest_bytes: int | None) -> None:
+    def _copy(self, answer: requests.Response, sink: BinaryIO, largest_bytes: int) -> None:
         encoding, place = answer.headers.get("Content-Encoding", "identity").strip().lower(), place_of(answer.url)
         if encoding not in ("", "identity", "gzip", "x-gzip"):
             raise SourceError(f"{place} answers in the encoding {encoding[:40]!r}, which was not asked for", LATER)
@@ -127,7 +127,7 @@ class Web:
             try:
                 while piece := body.read(PIECE_BYTES):
                     sink.write(piece)
-                    if largest_bytes is not None and sink.tell() > largest_bytes:
+                    if sink.tell() > largest_bytes:
                         raise SourceError(f"{place} sends more than {largest_bytes:,} bytes", "ask for less at once")
             except exceptions.HTTPError:
                 if not is_over.is_set():

@@ -11,15 +11,16 @@ from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from cachecontrol import CacheControlAdapter, CacheController
 from cachecontrol.caches import FileCache
-from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3 import HTTPResponse, Retry, exceptions
 
 from forecasting.settings import WebSettings
+from forecasting.sources.web_guard import GuardedAdapter, bare, plain_address, require_address, require_redirect
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class Downgraded(requests.RequestException):
 
 
 class Session(requests.Session):
-    """Default time-outs, retries, conditional requests, and redirects that neither leak nor hang.
+    """Default time-outs, retries, conditional requests, and redirects that neither leak nor hang nor lead astray (`web_guard`).
 
     Where all tries met a status of PASSING, the last answer is handed back.
     """
@@ -61,9 +62,12 @@ class Session(requests.Session):
             raise_on_status=False,
         )
         self.cache = None if cache is None else Cache(cache)
-        adapter = HTTPAdapter(max_retries=self.patience)
+        self.redirect_hosts = settings.redirect_hosts
+        adapter = GuardedAdapter(settings.private_hosts, max_retries=self.patience)
         if self.cache is not None:
-            adapter = CacheControlAdapter(self.cache, controller_class=Controller, max_retries=self.patience)
+            adapter = CachingAdapter(
+                settings.private_hosts, cache=self.cache, controller_class=Controller, max_retries=self.patience
+            )
         for scheme in ("http://", "https://"):
             self.mount(scheme, adapter)
         self.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"})
@@ -76,6 +80,9 @@ class Session(requests.Session):
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         if kwargs.get("timeout") is None:
             kwargs["timeout"] = self.timeout_s
+        host = bare(urlsplit(request.url or "").hostname or "")
+        if plain_address(host) is not None:  # a proxy would not look at it
+            require_address(host, host, ())
         return super().send(request, **kwargs)
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
@@ -90,11 +97,16 @@ class Session(requests.Session):
         before, after = response.request.url or "", prepared_request.url or ""
         if before.startswith("https:") and not after.startswith("https:"):
             raise Downgraded
+        require_redirect(before, after, self.redirect_hosts)
         is_elsewhere = self.should_strip_auth(before, after)  # type: ignore[no-untyped-call]
         for name in list(prepared_request.headers):
             is_condition = name.lower() in ("if-none-match", "if-modified-since")
             if is_condition or (is_elsewhere and name not in self.headers):
                 del prepared_request.headers[name]
+
+
+class CachingAdapter(GuardedAdapter, CacheControlAdapter):
+    """What can be asked for conditionally is kept, wherever requests may go."""
 
 
 class Patience(Retry):

@@ -76,7 +76,7 @@ class Access:
         """
         login = sql.Identifier(name)
         try:
-            if not self._is_ours(name):
+            if not NAME.fullmatch(name) or not self._is_ours(name):
                 raise StoreError(f"there is no login {name!r}", "see psql's \\du for those that there are")
             self.connection.execute(sql.SQL("ALTER ROLE {} NOLOGIN PASSWORD NULL").format(login))
             self.connection.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = %s", (name,))

@@ -18,8 +18,11 @@ LOSSES = (psycopg.errors.AdminShutdown, psycopg.errors.CrashShutdown, psycopg.er
 Connection = psycopg.Connection[tuple[object, ...]]
 
 
-def connect(dsn: str) -> Connection:
+def connect(dsn: str, options: str = "") -> Connection:
     """An autocommit connection with its session in UTC.
+
+    Args:
+        options: more settings of the session, as `-c NAME=VALUE`.
 
     Raises:
         StoreError: a malformed DSN, or a server that is older than PostgreSQL 15.
@@ -33,7 +36,7 @@ def connect(dsn: str) -> Connection:
         ) from None
     parameters.setdefault("connect_timeout", 10)
     parameters.setdefault("application_name", "fortnight")
-    parameters["options"] = f"{parameters.get('options', '')} -c timezone=UTC -c client_encoding=UTF8".strip()
+    parameters["options"] = f"{parameters.get('options', '')} {options} -c timezone=UTC -c client_encoding=UTF8".strip()
     try:
         connection = psycopg.connect(**parameters, autocommit=True)  # type: ignore[arg-type]
     except psycopg.OperationalError as error:
@@ -62,8 +65,9 @@ def explained(dsn: str) -> Iterator[None]:
         raise kind(f"{describe(dsn)}: {_first_line(error)}", f"{remedy}; then run again, nothing is half-written") from error
 
 
-def psql(dsn: str, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """Command line and environment variables of a psql on this database; the password stays out of the process list."""
+def client_command(program: str, dsn: str, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Command line and environment variables of a program of PostgreSQL's on this database; the password stays out of the process
+    list."""
     names = {
         "host": "PGHOST",
         "port": "PGPORT",
@@ -71,13 +75,18 @@ def psql(dsn: str, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]
         "password": "PGPASSWORD",
         "dbname": "PGDATABASE",
         "sslmode": "PGSSLMODE",
+        "sslrootcert": "PGSSLROOTCERT",
     }
     parts = conninfo.conninfo_to_dict(dsn)
-    from forecasting.store.embedded import BINARIES  # its psql is as new as its server, and talks to older ones too
+    from forecasting.store.embedded import BINARIES  # its programs are as new as its server, and talk to older ones too
 
-    program = str(BINARIES / "psql")
     environment = {variable: str(parts[name]) for name, variable in names.items() if parts.get(name) is not None}
-    return [program, *arguments], {**environment, "PGTZ": "UTC"}
+    return [str(BINARIES / program), *arguments], {**environment, "PGTZ": "UTC"}
+
+
+def psql(dsn: str, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Command line and environment variables of a psql on this database."""
+    return client_command("psql", dsn, arguments)
 
 
 @cache

@@ -1,11 +1,15 @@
 """Bringing a database to the present schema."""
 
+import logging
 from importlib import resources
 
 import psycopg
 
 from forecasting.errors import StoreError
 from forecasting.store.database import Connection
+from forecasting.store.upgrading import Step, titles, upgrade
+
+logger = logging.getLogger(__name__)
 
 LOCK_TIMEOUT = "30s"
 LET_OWNERS_MIGRATE = """
@@ -48,29 +52,62 @@ def current(connection: Connection) -> str | None:
     return None if row is None else str(row[0])
 
 
-def migrate(connection: Connection, dsn: str) -> None:
-    """Run every migration that the database lacks; nothing, and no right to migrate, is needed where it is up to date.
+def oldest_code(connection: Connection) -> str | None:
+    """The newest migration that the oldest code knows which still works with this schema; None in a schema that does not say."""
+    row = connection.execute("SELECT to_regclass('fortnight.schema_floor') IS NOT NULL").fetchone()
+    if row is None or not row[0]:
+        return None
+    row = connection.execute("SELECT oldest_code FROM fortnight.schema_floor").fetchone()
+    return None if row is None else str(row[0])
 
-    Safe to call from several processes at once: one migrates, the others wait for it.
+
+def ensure_roles(connection: Connection) -> None:
+    """The three roles of the cluster, made where they are missing, as the migration does that first needs them.
 
     Raises:
-        StoreError: the database belongs to a newer fortnight, or the user may not create what is needed.
+        StoreError: this login may not make them.
     """
+    try:
+        connection.execute(resources.files(__package__).joinpath("migrations", "versions", "0007_roles.sql").read_bytes())
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise _not_allowed(error) from None
+
+
+def pending(connection: Connection) -> list[Step]:
+    """The migrations that the database lacks, oldest first.
+
+    Raises:
+        StoreError: as `migrate`.
+    """
+    return [] if _is_current(connection) else titles(current(connection))
+
+
+def migrate(connection: Connection, dsn: str) -> list[Step]:
+    """Run every migration that the database lacks; nothing, and no right to migrate, is needed where it is up to date.
+
+    Safe to call from several processes at once: one migrates, the others wait for it. A newer schema is left alone and worked with,
+    if it says that code as old as this may.
+
+    Raises:
+        StoreError: the database belongs to a newer fortnight, the user may not create what is needed, or somebody is in the way.
+    """
+    done: list[Step] = []
     if _is_current(connection):
-        return
+        return done
     try:
         _ensure_lock_table(connection)
         with connection.transaction():
             connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
             connection.execute("LOCK TABLE public.schema_lock IN ACCESS EXCLUSIVE MODE")
             if not _is_current(connection):
-                _upgrade(dsn)
+                done = upgrade(dsn)
                 connection.execute("SELECT fortnight.settle_access()")
                 connection.execute(LET_OWNERS_MIGRATE)
     except psycopg.errors.LockNotAvailable:
         raise StoreError(f"another process has been migrating for {LOCK_TIMEOUT}", "see what holds it, then run again") from None
     except psycopg.errors.InsufficientPrivilege as error:
         raise _not_allowed(error) from None
+    return done
 
 
 def _ensure_lock_table(connection: Connection) -> None:
@@ -87,34 +124,18 @@ def _ensure_lock_table(connection: Connection) -> None:
 
 
 def _is_current(connection: Connection) -> bool:
-    at = current(connection)
-    if at is not None and at not in revisions():
-        raise StoreError(f"the database is at schema {at}, which this fortnight does not know", "upgrade fortnight")
-    return at == head()
-
-
-def _upgrade(dsn: str) -> None:
-    """Alembic on a connection of its own: each migration is one transaction, while the caller holds the lock."""
-    from alembic import command  # heavy, and needed once in a database's life
-    from alembic.config import Config
-    from sqlalchemy import create_engine
-    from sqlalchemy.exc import ProgrammingError
-    from sqlalchemy.pool import NullPool
-
-    config = Config()
-    config.set_main_option("script_location", "forecasting.store:migrations")
-    config.set_main_option("path_separator", "os")
-    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(dsn), poolclass=NullPool)
-    try:
-        with engine.connect() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-    except ProgrammingError as error:
-        if not isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
-            raise
-        raise _not_allowed(error.orig) from None
-    finally:
-        engine.dispose()
+    at, known = current(connection), revisions()
+    if at is None or at in known:
+        return at == known[-1]
+    oldest = oldest_code(connection)
+    if at < known[-1] or oldest is None or oldest > known[-1]:
+        raise StoreError(
+            f"the database is at schema {at}, which this fortnight does not know: it knows up to {known[-1]}, and the schema works "
+            f"with code from {oldest or at} on",
+            "upgrade fortnight; or to stay with this one, restore the backup made before the upgrade into an empty database",
+        )
+    logger.warning("the database is at schema %s, this fortnight knows up to %s and may still work with it", at, known[-1])
+    return True
 
 
 def _not_allowed(error: psycopg.Error) -> StoreError:

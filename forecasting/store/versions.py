@@ -141,6 +141,10 @@ class Versions:
         """The version that was champion at `as_of`; None before the first promotion."""
         return self._one("champion_as_of", {"series_key": series_key, "resolution": resolution, "as_of": as_of})
 
+    def reigning(self) -> dict[str, int]:
+        """The number of the version promoted last, by the model's name."""
+        return {str(name): int(version) for name, version in self.connection.execute(statement("reigning")).fetchall()}  # type: ignore[call-overload]
+
     def champion_before(self, version: ModelVersion, as_of: datetime) -> ModelVersion | None:
         """Who was champion before this one became it; None if nobody was."""
         parameters = {

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from forecasting.drills.sandbox import Workshop
+from forecasting.drills.workshop import Workshop
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from forecasting.cli import app
 from forecasting.drills import DRILLS
 from forecasting.drills.kills import killed
 from forecasting.drills.playing import play
-from forecasting.drills.sandbox import Workshop
 from forecasting.drills.story import LIMIT_S
+from forecasting.drills.workshop import Workshop
 from forecasting.errors import SettingsError
 from tests.conftest import need
 

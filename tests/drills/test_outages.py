@@ -4,8 +4,9 @@ import pytest
 
 from forecasting.drills import DRILLS
 from forecasting.drills.playing import Drill, play
-from forecasting.drills.sandbox import Sandbox, Workshop, need
+from forecasting.drills.sandbox import Sandbox, need
 from forecasting.drills.story import LIMIT_S, Story
+from forecasting.drills.workshop import Workshop
 from tests.conftest import need as skip_unless
 
 NAMES = (

@@ -319,7 +319,8 @@ def test_a_redirect_is_followed(httpserver: HTTPServer, web: Web) -> None:
     assert asked.requests[0].headers["X-Api-Key"] == SECRET
 
 
-def test_a_redirect_elsewhere_does_not_get_the_key(httpserver: HTTPServer, rude: RudeServer, web: Web) -> None:
+def test_a_redirect_elsewhere_does_not_get_the_key(httpserver: HTTPServer, rude: RudeServer) -> None:
+    web = Web(QUICK.model_copy(update={"redirect_hosts": ("127.0.0.1",)}))
     url, _ = serve(httpserver, Response(status=302, headers={"Location": f"{rude.url}/there.csv"}))
     rude.answers = [[ANSWER, BODY]]
     assert web.get(url, headers={"X-Api-Key": SECRET, "Authorization": SECRET}) == BODY

@@ -95,7 +95,15 @@ def _store_readings(store: Store, key: int, readings: pd.DataFrame) -> None:
 
 
 def publish_issue(
-    store: Store, world: World, key: int, origin: datetime, model: int | None, previous: int | None, random: np.random.Generator
+    store: Store,
+    world: World,
+    key: int,
+    origin: datetime,
+    model: int | None,
+    previous: int | None,
+    random: np.random.Generator,
+    *,
+    draws: int = 20,
 ) -> pd.DataFrame:
     """Publish one issue with the statements of the service; its rows come back."""
     local = pd.Timestamp(origin).tz_convert(ZONE)
@@ -124,9 +132,8 @@ def publish_issue(
         with cursor.copy(f"COPY fortnight.forecast_value ({', '.join(VALUES)}) FROM STDIN".encode()) as copy:
             for values in frame[list(VALUES)].itertuples(index=False):
                 copy.write_row(values)
-        paths = [
-            random.gamma(4, 500, size=(20, int((end - start) / HALF_HOUR))).round(3) for start, end in itertools.pairwise(ends)
-        ]
+        lengths = [(end - start) / HALF_HOUR for start, end in itertools.pairwise(ends)] if draws else []
+        paths = [random.gamma(4, 500, size=(draws, int(half_hours))).round(3) for half_hours in lengths]
         for lead, path in enumerate(paths, start=1):
             cursor.execute("INSERT INTO fortnight.forecast_path VALUES (%s, %s, %s::real[])", (number, lead, path.tolist()))
         cursor.execute("SELECT fortnight.make_ready(%s)", (number,))

@@ -21,6 +21,8 @@ alert_v1: alert_id long, series_id text, rule text, severity text, state text, s
     fired_as_of time, last_bad_as_of time, resolved_as_of time, resolved_at time, message text, cause text, remedy text,
     severity_score float, mlflow_run_id text, issue_id long, inhibited_by text, acknowledged_at time, acknowledged_by
     text, note text, escalated_as_of time
+champion_v1: series_id text, resolution text, model_name text, model_version int, family text, mlflow_run_id text, kind text,
+    as_of time, until_as_of time, reason text, promoted_at time, present bool
 corrections_v1: series_id text, interval_start time, old_value float, new_value float, unit text, old_known_at time,
     known_at time, models text[], forecasts long[]
 daily_peak_v1: series_id text, issue_id long, lead short, target_start time, target_end time, p10_mw float, p50_mw
@@ -47,6 +49,11 @@ issue_v1: series_id text, resolution text, issue_id long, origin time, readings_
     model_name text, model_version int, family text, mlflow_run_id text, git_sha text, previous_issue_id long
 path_v1: series_id text, issue_id long, origin time, path int, lead short, interval_start time, mwh float, mw float,
     target_start time, target_end time
+predecessor_v1: series_id text, resolution text, issue_id long, lead short, origin time, model_name text, model_version int, family
+    text, mlflow_run_id text, unit text, q10 float, q50 float, q90 float
+retrain_v1: series_id text, resolution text, as_of time, model_name text, model_version int, elected bool, first_day date, last_day
+    date, unit text, pinball float, weekly_naive_pinball float, newest_week_pinball float, newest_week_weekly_naive_pinball float,
+    skill_vs_weekly_naive float, mape_percent float, mase float, coverage_80 float
 revision_v1: series_id text, issue_id long, previous_issue_id long, lead short, target_start time, target_end time,
     mean_mw float, mean_before_mw float, change_mw float, new_model_mw float, new_weather_mw float, new_readings_mw
     float, latest bool
@@ -138,7 +145,7 @@ def test_there_are_only_views_and_functions_and_each_is_described(store: Store) 
 
 
 def test_every_number_has_its_unit(store: Store) -> None:
-    """A float's description says MWh, MW, unit, per cent or a share; counts and days tell by their names."""
+    """A float's description says MWh, MW, unit, seconds, per cent or a share; counts and days tell by their names."""
     rows = store.connection.execute(
         """
         SELECT c.relname, a.attname, col_description(c.oid, a.attnum)

@@ -31,6 +31,7 @@ def test_several_first_runs_at_once_migrate_once(empty_dsn: str) -> None:
 def test_a_newer_schema_is_not_touched(dsn: str) -> None:
     with connect(dsn) as connection:
         connection.execute("UPDATE public.schema_version SET version_num = '9999'")
+        connection.execute("UPDATE fortnight.schema_floor SET oldest_code = '9999'")
     with pytest.raises(StoreError, match=r"schema 9999.*upgrade fortnight"):
         Store(dsn)
 

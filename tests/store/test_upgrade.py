@@ -3,83 +3,27 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import psycopg
 import pytest
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import create_engine
-from sqlalchemy.pool import NullPool
 
-from forecasting.store import Store, schema
+from forecasting.store import Store, schema, upgrading
 from forecasting.store.database import connect
+from tests.store.world_of_before import Connection, columns_of, fill, fill_first, rows_of
 
-SERIES = """
-    INSERT INTO fortnight.series
-        (series_id, name, region, time_zone, quantity, unit, interval_length, publication_delay, source, simulated)
-    VALUES ('vic', 'Victoria', 'AU-VIC', 'Australia/Melbourne', 'demand', 'MWh', '30 minutes', '0', 'csv', false)
-"""
-RUN = """
-    INSERT INTO fortnight.ingest_run
-        (series_key, source, as_of, window_start, window_end, rows_read, rows_new, rows_corrected, rows_quarantined)
-    VALUES (1, 'csv', '2014-01-02Z', '2014-01-01Z', '2014-01-02Z', 48, 48, 0, 0)
-"""
-READINGS = """
-    INSERT INTO fortnight.reading (series_key, interval_start, known_at, ingest_run_id, value)
-    SELECT 1, t, t + interval '30 minutes', 1, 100
-    FROM generate_series('2014-01-01Z', '2014-01-01 23:30Z', interval '30 minutes') AS t
-"""
-VERSION = """
-    INSERT INTO fortnight.model_version
-        (series_key, resolution, retrain_key, as_of, model_name, version, family, mlflow_run_id, weights_sha256, card_sha256,
-         history_sha256, git_sha, {promoted} reason)
-    VALUES (1, 'daily', 'k', '2014-01-01 13:00Z', 'fortnight-vic-daily', 1, 'weekly_naive', 'run', repeat('a', 64), repeat('b', 64),
-            'h', 'g', {true} 'because')
-"""
-PROMOTION = """
-    INSERT INTO fortnight.promotion (series_key, resolution, model_version_key, kind, as_of, reason)
-    VALUES (1, 'daily', 1, 'elected', '2014-01-01 13:00Z', 'because')
-"""
-ISSUE = """
-    INSERT INTO fortnight.forecast_issue
-        (series_key, resolution, origin, readings_as_of, model_version_key, history_sha256, unit, leads)
-    VALUES (1, 'daily', '2014-01-01 13:00Z', '2014-01-01 19:00Z', 1, 'h', 'MWh', 14)
-"""
-VALUES = """
-    INSERT INTO fortnight.forecast_value (issue_id, lead, target_start, target_end, mean, q10, q50, q90)
-    SELECT 1, n, '2014-01-01 13:00Z'::timestamptz + (n - 1) * interval '1 day',
-           '2014-01-01 13:00Z'::timestamptz + n * interval '1 day',
-           100, 90, 99, 110
-    FROM generate_series(1, 14) AS n
-"""
-ALERT = """
-    INSERT INTO fortnight.alert (series_key, rule, opened_as_of, message)
-    VALUES (1, 'validation_loss_drift', '2014-01-01Z', 'drifting')
-"""
+SINCE_ISSUES_ARE_READY = [revision for revision in schema.revisions()[:-1] if revision >= "0004"]
 
 
 @contextmanager
-def at_revision(dsn: str, revision: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+def at_revision(dsn: str, revision: str) -> Iterator[Connection]:
     """The database as that revision left it."""
-    config = Config()
-    config.set_main_option("script_location", "forecasting.store:migrations")
-    config.set_main_option("path_separator", "os")
-    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(dsn), poolclass=NullPool)
-    with engine.connect() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
-    engine.dispose()
+    upgrading.upgrade(dsn, revision)
     with connect(dsn) as opened:
         yield opened
 
 
 @pytest.mark.parametrize("revision", ["0001", "0002", "0003"])
 def test_an_older_database_keeps_all_it_has(empty_dsn: str, revision: str) -> None:
-    promoted = revision < "0003"
     with at_revision(empty_dsn, revision) as connection:
-        for statement in (SERIES, RUN, READINGS, VERSION.format(**_promoted(promoted)), ISSUE, VALUES, ALERT):
-            connection.execute(statement.encode())
-        if not promoted:
-            connection.execute(PROMOTION.encode())
+        fill_first(connection, revision)
     with Store(empty_dsn) as store:
         assert schema.current(store.connection) == schema.head()
         rows = store.forecasts.latest("vic", "daily")
@@ -96,5 +40,33 @@ def test_an_older_database_keeps_all_it_has(empty_dsn: str, revision: str) -> No
         assert champion.version == 1
 
 
-def _promoted(promoted: bool) -> dict[str, str]:
-    return {"promoted": "promoted," if promoted else "", "true": "true," if promoted else ""}
+@pytest.mark.parametrize("revision", SINCE_ISSUES_ARE_READY)
+def test_every_row_and_every_view_reads_the_same_after_the_upgrade(empty_dsn: str, revision: str) -> None:
+    with at_revision(empty_dsn, revision) as connection:
+        fill(connection, revision)
+        tables, views = columns_of(connection, "fortnight", "rp"), columns_of(connection, "published", "v")
+        views = {name: columns for name, columns in views.items() if name.endswith("_v1")}
+        assert len(views) >= (14 if revision >= "0005" else 0)
+        stored, read = rows_of(connection, "fortnight", tables), rows_of(connection, "published", views)
+        assert all(stored.values()), "a table without a typical row shows nothing"
+    with Store(empty_dsn) as store:
+        assert schema.current(store.connection) == schema.head()
+        assert rows_of(store.connection, "fortnight", tables) == stored
+        assert rows_of(store.connection, "published", views) == read
+        latest = store.forecasts.latest("vic", "daily")
+        assert [(row.lead, row.tier, row.reason) for row in latest] == [
+            (lead, "weekly_naive", "no model can be used") for lead in range(1, 15)
+        ]
+        assert {each.finding.rule for each in store.alerts.listed(resolved_after=latest[0].issued_at)} >= {"readings_stale"}
+        assert {kept.reason for kept in store.retention.kept(latest[0].issued_at)} >= {"held", "newest of its series"}
+
+
+def test_the_upgrade_tells_what_it_did_and_would_do(empty_dsn: str) -> None:
+    with at_revision(empty_dsn, "0005") as connection:
+        planned = schema.pending(connection)
+        done = schema.migrate(connection, empty_dsn)
+        assert [step.revision for step in planned] == [step.revision for step in done] == schema.revisions()[5:]
+        assert [step.title for step in planned] == [step.title for step in done]
+        assert all(step.seconds is None for step in planned)
+        assert all(step.seconds is not None and step.seconds < 30 for step in done)
+        assert schema.pending(connection) == schema.migrate(connection, empty_dsn) == []

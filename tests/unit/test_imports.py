@@ -24,6 +24,7 @@ ONLY = {
         "forecasting.cli",
         "forecasting.report",
         "forecasting.plotting_replay",
+        "forecasting.page",
         "forecasting.drills",
         "flows",
     ),
@@ -43,6 +44,7 @@ WITHOUT_TORCH = (
     "forecasting.frames",
     "forecasting.calendar",
     "forecasting.history",
+    "forecasting.page",
 )
 NEVER = (
     (WITHOUT_TORCH, ("torch", "forecasting.models", "forecasting.training", "forecasting.windows", "forecasting.predicting")),

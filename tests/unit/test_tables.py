@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from forecasting.errors import SourceError
 from forecasting.sources import tables
-from forecasting.sources.tables import numbers, open_tables, read_chunks, times_of_pattern, times_with_offset, times_without_offset
+from forecasting.sources.files import open_tables
+from forecasting.sources.tables import numbers, read_chunks, times_of_pattern, times_with_offset, times_without_offset
 from forecasting.sources.web import Web
 
 Rows = list[tuple[str, ...]]

@@ -8,4 +8,5 @@ down_revision = "0006"
 
 def upgrade() -> None:
     run_sql("0007_retention.sql")
+    run_sql("0007_roles.sql")
     run_sql("0007_access.sql")
