@@ -14,6 +14,7 @@ from flows.tasks import TASKS, failed
 from flows.tasks import watch as watch_task
 from forecasting.domain import as_of_moment
 from forecasting.errors import AlreadyRunning, FortnightError
+from forecasting.jobs.clock import by_the_right_clock
 from forecasting.jobs.daily import HOPELESS
 from forecasting.jobs.due import to_watch
 from forecasting.jobs.runs import begun
@@ -82,15 +83,19 @@ def run_steps(
     bind(run_id=run_id)
     try:
         settings = load_settings()
-        with open_service(settings, datetime.now(UTC), UUID(run_id)) as service, begun(service, "flow") as ending:
+        with open_service(settings, datetime.now(UTC), UUID(run_id)) as opened, begun(opened, "flow") as ending:
+            service = by_the_right_clock(opened)
             stored = None if "ingest" in steps else service.store.readings.stored_ids()
             chosen = choose_series(settings, source, Path(path) if path else None, series or (), stored)
             moments = {given.id: as_of_moment(as_of, ZoneInfo(given.time_zone), service.now) for given in chosen}
             if then_watch and steps and as_of is None:
                 chosen = _still_due(service, chosen)
             states = [_one_series(service, steps, given, path, moments[given.id]) for given in chosen if steps]
-            if then_watch and (watched := _to_watch(service, [(given, moments[given.id]) for given in chosen], as_of)):
-                states.append(watch_task(watched, run_id, return_state=True))
+            if then_watch:
+                with open_service(settings, service.now) as fresh:  # Postgres may have been restarted since
+                    watched = _to_watch(fresh, [(given, moments[given.id]) for given in chosen], as_of)
+                if watched:
+                    states.append(watch_task(watched, run_id, return_state=True))
             result = _worst(states, len(chosen))
             if not result.is_completed() or result.name == AlreadyRunning.__name__:
                 ending.outcome, ending.told = "busy" if result.is_completed() else "failed", result.message

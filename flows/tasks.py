@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import TaskRun
 from prefect.states import Completed, Failed
 
 from flows.artifacts import show, show_watch
-from forecasting.errors import FortnightError, RegistryError, StoreError
+from forecasting.errors import ConnectionLost, FortnightError, RegistryError, StoreError, Unreachable
 from forecasting.jobs import Progress
 from forecasting.jobs.daily import STEPS, take
 from forecasting.jobs.watch import watch as look
@@ -20,7 +20,7 @@ from forecasting.service import choose_series, open_service
 from forecasting.settings import load_settings
 
 MANY = 8
-OUTAGES = tuple(kind.__name__ for kind in (RegistryError, StoreError))
+OUTAGES = tuple(kind.__name__ for kind in (RegistryError, StoreError, Unreachable, ConnectionLost))
 """Failures that may pass by themselves: tried again. The rest would fail the same way."""
 
 

@@ -49,6 +49,14 @@ class StoreError(FortnightError):
     """Postgres cannot be reached, cannot live where it was told to, or refuses what was asked."""
 
 
+class Unreachable(StoreError):  # noqa: N818 - a state that callers treat apart
+    """Postgres does not answer."""
+
+
+class ConnectionLost(Unreachable):
+    """Postgres went away in the middle of work, none of which is half-written."""
+
+
 class RegistryError(FortnightError):
     """MLflow cannot be reached, or holds no usable champion."""
 
@@ -59,6 +67,10 @@ class WeightsError(RegistryError):
 
 class TrainingError(FortnightError):
     """A model could not be fitted."""
+
+
+class FlowError(FortnightError):
+    """Prefect cannot be reached. The same jobs run without it."""
 
 
 class PublishError(FortnightError):

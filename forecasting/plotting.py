@@ -1,6 +1,8 @@
 """Pictures: people would rather look than read. Every one of a simulated series says so."""
 
+import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from itertools import cycle
 from pathlib import Path
@@ -17,6 +19,7 @@ from forecasting.models.base import Epoch
 from forecasting.palette import ACTUAL, MODEL, NAIVE, OTHERS
 from forecasting.watching.realised import RealisedLoss
 
+logger = logging.getLogger(__name__)
 CONTEXT_DAYS = 42
 LEADS = ((1, 2, MODEL), (3, 7, "#15803d"), (8, 14, "#a16207"))
 """Days ahead that are told apart where each forecast is a point."""
@@ -177,11 +180,19 @@ def watched_picture(series: Series, losses: Sequence[RealisedLoss], since: date 
 
 
 def save(figure: Figure, path: Path) -> Path:
-    """Write a PNG so that no half-written picture is ever seen under its name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a PNG so that no half-written picture is ever seen under its name.
+
+    Where it cannot be written, as on a full disk, that is logged: no forecast fails for its picture.
+    """
     draft = path.with_suffix(".part")
-    figure.savefig(draft, format="png", dpi=130)
-    draft.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(draft, format="png", dpi=130)
+        draft.replace(path)
+    except OSError as error:
+        logger.warning("picture %s cannot be written: %s", path, error.strerror)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
     return path
 
 

@@ -4,7 +4,20 @@ from collections.abc import Callable, Mapping, Sequence
 
 import typer
 
-from forecasting.cli import alerting, backups, jobs, keeping, lineage, looking, modelling, replaying, reproducing, servers, serving
+from forecasting.cli import (
+    alerting,
+    backups,
+    drilling,
+    jobs,
+    keeping,
+    lineage,
+    looking,
+    modelling,
+    replaying,
+    reproducing,
+    servers,
+    serving,
+)
 from forecasting.cli.running import guarded
 
 app = typer.Typer(
@@ -23,7 +36,7 @@ PANELS: Mapping[str, Sequence[Callable[..., object]]] = {
         replaying.replay,
         reproducing.reproduce,
     ),
-    "Looking": (looking.show, looking.status, looking.doctor, lineage.explain, lineage.verify),
+    "Looking": (looking.show, looking.status, looking.doctor, lineage.explain, lineage.verify, drilling.drill),
     "Alerts": (alerting.alerts, alerting.ack, alerting.silence, alerting.silences, alerting.unsilence, alerting.notify),
     "Keeping": (backups.backup, backups.restore, servers.migrate, keeping.access, keeping.keep, keeping.compact),
     "Servers": (serving.serve, servers.mlflow, servers.prefect, servers.stop),

@@ -18,8 +18,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.segment import Segment
 
+from forecasting.cli.resuming import resumed
 from forecasting.domain import as_of_moment
-from forecasting.errors import FortnightError
+from forecasting.errors import ConnectionLost, FortnightError
 from forecasting.jobs import STARTED_BY
 from forecasting.jobs import Progress as Report
 from forecasting.logs import bind, configure, speaks_json
@@ -67,6 +68,7 @@ def stop_at_once(_signal: int, _frame: object) -> NoReturn:
     os._exit(INTERRUPTED)
 
 
+@resumed
 def run(
     job: Job | None,
     source: str | None,
@@ -89,8 +91,10 @@ def run(
         hold: hold only this part of a series, such as `/backfill`, so that other work on it goes on.
 
     Raises:
+        ConnectionLost: Postgres went away, and did not come back in time.
         FortnightError: the last failure, after all series had their turn.
     """
+    from forecasting.jobs.clock import by_the_right_clock
     from forecasting.jobs.runs import outcome_of
     from forecasting.report import show_latest
     from forecasting.service import choose_series
@@ -99,10 +103,11 @@ def run(
     log_to_terminal()
     choose_series(settings, source, path, series or ())  # a mistake in the options is told before anything is started
     failures: list[FortnightError] = []
-    with run_begun(settings, now) as (service, ending), progress_shown() as report:
+    with run_begun(settings, now) as (opened, ending), progress_shown() as report:
+        service = by_the_right_clock(opened)
         ids = service.store.readings.stored_ids() if stored else None
         chosen = [
-            (given, as_of_moment(as_of, ZoneInfo(given.time_zone), now))
+            (given, as_of_moment(as_of, ZoneInfo(given.time_zone), service.now))
             for given in choose_series(settings, source, path, series or (), ids)
         ]
         for given, moment in chosen:
@@ -113,10 +118,12 @@ def run(
                     _do(service, job, named, given, moment, report)
                 if show_forecast:
                     show_latest(out, service, given.id, moment)
+            except ConnectionLost:
+                raise
             except FortnightError as error:
                 if failures:
                     complain(failures[-1])
-                failures.append(error)
+                failures.append(error if len(chosen) == 1 else type(error)(f"series {given.id}: {error.problem}", error.remedy))
         if afterwards is not None:
             known = set(service.store.readings.stored_ids())
             at_rest = [(given, moment) for given, moment in chosen if given.id in known]

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from forecasting.errors import FortnightError, SettingsError
+from forecasting.errors import ConnectionLost, FortnightError, SettingsError
 from forecasting.jobs import Progress, silent
 from forecasting.jobs.ingest import ingest
 from forecasting.jobs.publish import publish
@@ -12,6 +12,7 @@ from forecasting.jobs.retrain import retrain_if_due
 from forecasting.jobs.runs import step
 from forecasting.service import Service
 from forecasting.settings import SeriesSettings
+from forecasting.store.database import explained
 
 logger = logging.getLogger(__name__)
 
@@ -36,12 +37,16 @@ def daily(service: Service, given: SeriesSettings, as_of: datetime, progress: Pr
     """Run every step.
 
     Raises:
+        ConnectionLost: Postgres went away; all steps may be run again.
         FortnightError: the first failure, after the steps that could still be run were.
     """
     failure: FortnightError | None = None
     for name in STEPS:
         try:
-            take(service, name, given, as_of, progress)
+            with explained(service.store.dsn):
+                take(service, name, given, as_of, progress)
+        except ConnectionLost:
+            raise
         except FortnightError as error:
             logger.debug("%s: %s failed: %s", given.id, name, error)
             failure = failure or error

@@ -9,6 +9,7 @@ from functools import partial
 
 from forecasting.errors import FortnightError, RegistryError, SourceError, StoreError
 from forecasting.jobs import Progress
+from forecasting.jobs.clock import look_at_clocks
 from forecasting.service import Feed, Service, choose_series, open_service
 from forecasting.settings import Settings
 from forecasting.sources.web import Web
@@ -43,6 +44,7 @@ def examine(settings: Settings, series_ids: Collection[str], now: datetime, prog
         with open_service(settings, now) as service:
             checks.append(_try("database", lambda: _database(service, settings)))
             progress("examining", 2, len(chosen) + 3)
+            checks.append(_try("clocks", lambda: _clocks(service)))
             checks.append(_try("MLflow", lambda: _mlflow(service)))
             quick = Web(settings.web.model_copy(update=QUICK))
             for number, given in enumerate(chosen, start=3):
@@ -80,6 +82,14 @@ def _database(service: Service, settings: Settings) -> str:
     info = service.store.connection.info
     where = "embedded" if settings.database_url is None else f"{info.host}:{info.port}"
     return f"PostgreSQL {info.server_version // 10000}, {where}, schema {schema.current(service.store.connection)}"
+
+
+def _clocks(service: Service) -> str:
+    seen = look_at_clocks(service)
+    if seen.complaints:
+        told = "; ".join(seen.complaints)
+        raise StoreError(told, f"set the clock right; until then runs are as of {seen.present:%F %H:%M}Z")
+    return f"this machine and the database agree on {service.now:%F %H:%M}Z"
 
 
 def _mlflow(service: Service) -> str:

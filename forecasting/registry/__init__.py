@@ -5,6 +5,7 @@ What lies beside them (`flavour`) is for the UI and `mlflow models serve`.
 """
 
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,6 +36,8 @@ from forecasting.registry.told import Learnt, Registered, Retraining, Trained
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # what it logs with a traceback, it raises too
 
 __all__ = ["CHAMPION", "RETRAIN", "Learnt", "Registered", "Registry", "Retraining", "Trained"]
 
@@ -247,6 +250,12 @@ def _explained(tracking_uri: str) -> Iterator[None]:
     except (MlflowException, OSError) as error:
         where = tracking_uri.rsplit("@", 1)[-1]
         raise RegistryError(
-            f"MLflow at {where}: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
+            f"MLflow at {where}: {_in_words(error)}",
             "check that it is up, and FORTNIGHT_MLFLOW_TRACKING_URI",
         ) from error
+
+
+def _in_words(error: Exception) -> str:
+    """The line that says it, without SQLAlchemy's hint above it and the story of the HTTP client."""
+    told = next((line for line in str(error).splitlines() if not line.startswith("(raised as a result")), type(error).__name__)
+    return "it does not answer" if "Max retries exceeded" in told else told

@@ -8,10 +8,12 @@ from importlib import resources
 import psycopg
 from psycopg import conninfo
 
-from forecasting.errors import StoreError
+from forecasting.errors import ConnectionLost, StoreError, Unreachable
 
 MIN_SERVER_VERSION = 150000
 REMEDY = "check FORTNIGHT_DATABASE_URL, and that the server is up and lets this user in"
+LOSSES = (psycopg.errors.AdminShutdown, psycopg.errors.CrashShutdown, psycopg.errors.CannotConnectNow)
+"""What a server says that goes away; one that says nothing leaves no code at all."""
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -23,7 +25,8 @@ def connect(dsn: str, options: str = "") -> Connection:
         options: more settings of the session, as `-c NAME=VALUE`.
 
     Raises:
-        StoreError: a malformed DSN, a server that does not answer, refuses us or is older than PostgreSQL 15.
+        StoreError: a malformed DSN, or a server that is older than PostgreSQL 15.
+        Unreachable: a server that does not answer, or refuses us.
     """
     try:
         parameters = conninfo.conninfo_to_dict(dsn)
@@ -37,7 +40,7 @@ def connect(dsn: str, options: str = "") -> Connection:
     try:
         connection = psycopg.connect(**parameters, autocommit=True)  # type: ignore[arg-type]
     except psycopg.OperationalError as error:
-        raise StoreError(f"cannot connect to {describe(dsn)}: {_first_line(error)}", REMEDY) from None
+        raise Unreachable(f"cannot connect to {describe(dsn)}: {_first_line(error)}", REMEDY) from None
     if connection.info.server_version < MIN_SERVER_VERSION:
         version = connection.info.server_version // 10000
         connection.close()
@@ -57,7 +60,9 @@ def explained(dsn: str) -> Iterator[None]:
     try:
         yield
     except (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction) as error:
-        raise StoreError(f"{describe(dsn)}: {_first_line(error)}", f"{REMEDY}; then run again, nothing is half-written") from error
+        kind = ConnectionLost if isinstance(error, LOSSES) or error.sqlstate is None else StoreError
+        remedy = "make room on the disk that holds it" if isinstance(error, psycopg.errors.DiskFull) else REMEDY
+        raise kind(f"{describe(dsn)}: {_first_line(error)}", f"{remedy}; then run again, nothing is half-written") from error
 
 
 def client_command(program: str, dsn: str, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:

@@ -14,7 +14,9 @@ import subprocess
 import tempfile
 import time
 import warnings
+from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 import psutil
 from filelock import FileLock, Timeout
@@ -61,12 +63,23 @@ def ensure_running(home: Path) -> str:
     return make_conninfo(user=SUPERUSER, dbname=DATABASE, host=str(data))
 
 
-def stop(home: Path) -> bool:
-    """Stop the server of a state folder; False where none runs."""
+def stop(home: Path, mode: Literal["fast", "immediate"] = "fast") -> bool:
+    """Stop the server of a state folder; False where none runs. Stopped immediately, it repairs itself at the next start."""
     if not is_running(home):
         return False
-    _run("pg_ctl", "stop", "-w", "-m", "fast", "-D", str(home / "postgres"), account=_account())
+    _run("pg_ctl", "stop", "-w", "-m", mode, "-D", str(home / "postgres"), account=_account())
     return True
+
+
+def kill(home: Path) -> None:
+    """SIGKILL to the server of a state folder and all its processes, as when the machine goes down: for drills."""
+    server = _postmaster(home / "postgres")
+    if server is not None:
+        family = [server, *server.children(recursive=True)]
+        for process in family:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(family, timeout=START_LIMIT_S)
 
 
 def is_running(home: Path) -> bool:

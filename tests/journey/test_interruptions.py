@@ -4,18 +4,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from forecasting.store import embedded
-from tests.journey.commands import CANDIDATES, DAILY, environment, fortnight, state_of
+from tests.journey.commands import CANDIDATES, DAILY, environment, state_of
 
-KILLS = 5
 ONE_DAY = {"issues": 1, "values": 14, "versions": len(CANDIDATES), "runs": ["FINISHED"] * (1 + len(CANDIDATES))}
 """A parent run, and a run and a version of each candidate."""
-FORECAST = "SELECT lead, target_start, mean, q10, q50, q90 FROM published.forecast_latest ORDER BY lead"
 
 
 def test_of_two_runs_at_once_one_works_and_the_other_says_so(folder: Path) -> None:
@@ -30,32 +27,6 @@ def test_of_two_runs_at_once_one_works_and_the_other_says_so(folder: Path) -> No
     loser = next(err for process, (_, err) in zip(both, told, strict=True) if process.returncode == 75)
     assert loser.startswith("error: series simulated: already running")
     assert state_of(folder) == ONE_DAY
-
-
-def test_a_run_killed_at_any_moment_is_completed_by_the_next(folder: Path) -> None:
-    """Five moments spread over the run; after each kill the same command is started again and killed later."""
-    embedded.ensure_running(folder)
-    command = [sys.executable, "-m", "forecasting.cli", *DAILY]
-    began = time.monotonic()
-    reference = folder / "reference"
-    assert fortnight(reference, *DAILY).returncode == 0
-    length_s = time.monotonic() - began
-    expected = fortnight(reference, "psql", "--", "-Atc", FORECAST).stdout
-    fortnight(reference, "stop")
-
-    for moment in range(1, KILLS + 1):
-        process = subprocess.Popen(command, env=environment(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            process.wait(length_s * moment / (KILLS + 1))
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-        seen = fortnight(folder, "psql", "--", "-Atc", "SELECT count(*) FROM published.forecast_latest").stdout.strip()
-        assert seen in ("0", "14", ""), f"a consumer saw {seen} rows after kill {moment}"
-    done = fortnight(folder, *DAILY)
-    assert done.returncode == 0, done.stderr
-    assert state_of(folder) == ONE_DAY
-    assert fortnight(folder, "psql", "--", "-Atc", FORECAST).stdout == expected, "killed or not, the same forecast"
 
 
 @pytest.mark.parametrize("module", ["forecasting.cli", "flows"])

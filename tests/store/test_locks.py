@@ -33,5 +33,4 @@ def test_a_broken_connection_lets_go(store: Store) -> None:
     store.connection.execute("SELECT pg_terminate_backend(%s, 5000)", row)
     with store.hold("vic"):
         pass
-    with pytest.raises(Exception, match=r"terminat|closed|lost"):
-        holder.__exit__(None, None, None)
+    holder.__exit__(None, None, None)

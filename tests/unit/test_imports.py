@@ -25,8 +25,10 @@ ONLY = {
         "forecasting.report",
         "forecasting.plotting_replay",
         "forecasting.page",
+        "forecasting.drills",
         "flows",
     ),
+    "forecasting.drills": ("forecasting.drills", "forecasting.cli"),
     "flows": ("flows",),
 }
 """What may be imported by whom alone."""
