@@ -20,17 +20,18 @@ def killed(sandbox: Sandbox, story: Story, times: int = KILLS_A_DAY, seed: int =
     moments = random.Random(seed)  # noqa: S311 - when to kill
     sandbox.describe(training={"every_days": 1})
     before, completed, early, length_s = sandbox.tally(), 0, 0, _length_s(sandbox, story)
-    number = 2
-    for kill in range(1, times + 1):
+    kill, number = 0, 2
+    while kill < times:
         process = sandbox.start("daily", "--as-of", sandbox.day(number).isoformat())
         try:
             process.wait(moments.uniform(0.05, 1.0) * length_s)
-            early += 1
+            early += 1  # the run was over: no kill
         except subprocess.TimeoutExpired:
             kill_group(process)
+            kill += 1
         _require_whole(sandbox, story)
         story.progress("kills", kill, times)
-        if kill % KILLS_A_DAY == 0 or kill == times:
+        if kill >= (number - 1) * KILLS_A_DAY or kill == times:
             story.disaster(f"day {number}: killed {kill} times so far")
             done = sandbox.daily(number)
             story.require(done.code == 0, f"the run after them ended with {done.code}: {done.last_line}")
@@ -43,7 +44,7 @@ def killed(sandbox: Sandbox, story: Story, times: int = KILLS_A_DAY, seed: int =
     story.require(made == (days, 2 * days, 48 * days), f"issues, versions and readings of {days} days are {made}")
     _require_registered(sandbox, story, after, number - 1)
     story.step(
-        f"{times} kills ({early} came after the end): {after.issues} whole issues, {after.partial_issues} partial, "
+        f"{times} kills (and {early} runs that were over before theirs): {after.issues} whole issues, {after.partial_issues} partial, "
         f"{after.doubled_issues} doubled, {completed} of {completed} runs completed"
     )
 
