@@ -44,7 +44,7 @@ def killed(sandbox: Sandbox, story: Story, times: int = KILLS_A_DAY, seed: int =
     story.require(made == (days, 2 * days, 48 * days), f"issues, versions and readings of {days} days are {made}")
     _require_registered(sandbox, story, after, number - 1)
     story.step(
-        f"{times} kills (and {early} runs that were over before theirs): {after.issues} whole issues, {after.partial_issues} partial, "
+        f"{times} kills ({early} runs were over before theirs): {after.issues} whole issues, {after.partial_issues} partial, "
         f"{after.doubled_issues} doubled, {completed} of {completed} runs completed"
     )
 
