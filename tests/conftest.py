@@ -60,9 +60,16 @@ class Server:
             connection.execute(command)
 
 
-@pytest.fixture(scope="session", params=["embedded", "tcp"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What is close to the database runs on both kinds of server, what stands on the store on the one with passwords."""
+    if "server" in metafunc.fixturenames:
+        kinds = ("embedded", "tcp") if "store" in metafunc.definition.path.parent.parts else ("tcp",)
+        metafunc.parametrize("server", kinds, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """Each test that asks for it runs on both kinds of server."""
+    """A server of one kind; see `pytest_generate_tests`."""
     home = Path(tempfile.mkdtemp(prefix="fn-"))
     if request.param == "embedded":
         dsn = embedded.ensure_running(home)

@@ -18,7 +18,6 @@ from forecasting.service import Service, choose_series, demand_series, open_serv
 from forecasting.settings import SeriesSettings, Settings
 from tests.journey.test_reading_to_forecast import NOW, rows_of, written
 
-pytestmark = pytest.mark.parametrize("server", ["embedded"], indirect=True)
 CANDIDATES = ("weekly_naive", "two_stage_ridge")
 
 

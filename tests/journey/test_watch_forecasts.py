@@ -19,7 +19,6 @@ from forecasting.store.ingests import Window
 from forecasting.store.versions import ModelVersion
 from tests.store.builders import MELBOURNE, add_version, forecast, new_issue, new_version
 
-pytestmark = pytest.mark.parametrize("server", ["embedded"], indirect=True)
 FIRST, LAST = datetime(2013, 7, 1, tzinfo=UTC).date(), datetime(2014, 2, 20, tzinfo=UTC).date()
 DAYS = (LAST - FIRST).days
 NUMBERS = np.random.default_rng(4)
