@@ -46,11 +46,7 @@ def mlflow_down(sandbox: Sandbox, story: Story) -> None:
 
 
 def _mlflow(sandbox: Sandbox, port: int) -> subprocess.Popen[str]:
-    folder = sandbox.home / "mlflow"
-    server = sandbox.start(
-        "server", "--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}", "--artifacts-destination", str(folder / "artifacts"),
-        "--host", "127.0.0.1", "--port", str(port), "--workers", "1", module="mlflow",
-    )  # fmt: skip
+    server = sandbox.start("serve", "mlflow", FORTNIGHT_SERVE__MLFLOW_PORT=str(port))
     sandbox.wait("MLflow", lambda: answers(f"http://127.0.0.1:{port}/health"), UP_LIMIT_S)
     return server
 
@@ -104,7 +100,7 @@ def prefect_down(sandbox: Sandbox, story: Story) -> None:
     )
     story.require("Prefect" in ended.last_line, f"the flow did not say that Prefect is down: {ended.last_line}")
     story.step(f"the flow gave up after {ended.seconds:.0f} s: {ended.last_line}")
-    server = sandbox.start("server", "start", "--host", "127.0.0.1", "--port", str(port), module="prefect", **_quiet(sandbox))
+    server = sandbox.start("serve", "prefect", FORTNIGHT_SERVE__PREFECT_PORT=str(port))
     sandbox.wait("Prefect", lambda: answers(f"http://127.0.0.1:{port}/api/health"), UP_LIMIT_S)
     story.step("Prefect is back")
     again = sandbox.finish(sandbox.start("daily", "--as-of", moment, module="flows", **api))
@@ -113,7 +109,3 @@ def prefect_down(sandbox: Sandbox, story: Story) -> None:
     story.require((after.issues - before.issues, after.faults) == (1, 0), f"something was doubled: {after}")
     story.step("its flow ended well, and nothing was doubled")
     kill_group(server)
-
-
-def _quiet(sandbox: Sandbox) -> dict[str, str]:
-    return {"PREFECT_HOME": str(sandbox.home / "prefect"), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}

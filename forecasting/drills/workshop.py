@@ -1,11 +1,10 @@
 """Makes the sandboxes of drills, from one daily run that is done once."""
 
 import shutil
-import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,14 +12,7 @@ from forecasting.domain import DAILY
 from forecasting.drills.sandbox import Sandbox
 from forecasting.jobs.daily import daily
 from forecasting.jobs.promote import promote
-
-ARTEFACT_COLUMNS = (
-    ("experiments", "artifact_location"),
-    ("runs", "artifact_uri"),
-    ("model_versions", "source"),
-    ("model_versions", "storage_location"),
-)
-"""Where MLflow's database keeps absolute places."""
+from forecasting.registry.files import relocate
 
 
 class Workshop:
@@ -60,9 +52,7 @@ class Workshop:
         """The template under another name; MLflow's database is told where its files are now."""
         template = self.template()
         subprocess.run(["cp", "-a", str(template), str(home)], check=True)  # noqa: S603, S607 - owners are kept
-        with closing(sqlite3.connect(home / "mlflow" / "mlflow.db")) as database, database:
-            for table, column in ARTEFACT_COLUMNS:
-                database.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (str(template), str(home)))  # noqa: S608
+        relocate(home / "mlflow" / "mlflow.db", template, home)
         return home
 
     def template(self) -> Path:
