@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
@@ -39,14 +40,14 @@ def replay_picture(name: str, days: Sequence[ReplayDay], accuracy: Sequence[Lead
     error.set_xlabel("lead, days")
     error.set_ylabel("MAPE, %")
     error.set_ylim(bottom=0)
+    error.spines[["top", "right"]].set_visible(False)
     for axes in (cost, size, error):
         axes.legend(fontsize=8, frameon=False)
     return figure
 
 
 def _median(values: np.ndarray) -> np.ndarray:
-    padded = np.pad(values, (WINDOW_DAYS // 2, WINDOW_DAYS - WINDOW_DAYS // 2 - 1), mode="edge")
-    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(padded, WINDOW_DAYS), axis=1))
+    return pd.Series(values).rolling(WINDOW_DAYS, center=True, min_periods=WINDOW_DAYS // 2).median().to_numpy()
 
 
 def _dated(axes: Axes, label: str) -> None:
