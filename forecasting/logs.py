@@ -3,14 +3,11 @@
 import logging
 from typing import Literal
 
-import structlog
 from rich.console import Console
 from rich.logging import RichHandler
 
 LogFormat = Literal["human", "json"]
 CHATTY = ("alembic", "mlflow", "matplotlib", "httpx")
-OF_PREFECT = ("flow_run_id", "flow_run_name", "task_run_id", "task_run_name")
-"""What Prefect's own records tell besides; the id of a flow run is the `run_id`, too."""
 
 
 def configure(form: LogFormat, console: Console) -> None:
@@ -21,6 +18,8 @@ def configure(form: LogFormat, console: Console) -> None:
     """
     handler: logging.Handler
     if form == "json":
+        from forecasting.json_lines import JsonLines  # a tenth of a second, which quick commands do without
+
         handler = logging.StreamHandler()
         handler.setFormatter(JsonLines())
     else:
@@ -31,31 +30,13 @@ def configure(form: LogFormat, console: Console) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-class JsonLines(structlog.stdlib.ProcessorFormatter):
-    """A line is `timestamp` (UTC), `level`, `logger`, `event`, and what is bound: `run_id`, `job`, `series_id`, `as_of`.
-
-    Logging configurations make formatters with a format of theirs, which is not looked at.
-    """
-
-    def __init__(self, *_format: object) -> None:
-        super().__init__(
-            foreign_pre_chain=[
-                structlog.contextvars.merge_contextvars,
-                structlog.stdlib.add_log_level,
-                structlog.stdlib.add_logger_name,
-                structlog.stdlib.ExtraAdder(allow=OF_PREFECT),
-                structlog.processors.TimeStamper(fmt="iso", utc=True),
-                structlog.processors.format_exc_info,
-            ],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer()],
-        )
-
-
 def speaks_json() -> bool:
     """Whether the log has been told to."""
-    return any(isinstance(handler.formatter, JsonLines) for handler in logging.getLogger().handlers)
+    return any(getattr(handler.formatter, "speaks_json", False) for handler in logging.getLogger().handlers)
 
 
 def bind(**known: object) -> None:
     """Let every line from now on tell these."""
+    import structlog
+
     structlog.contextvars.bind_contextvars(**known)

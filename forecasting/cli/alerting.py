@@ -1,6 +1,5 @@
 """Alerts: what is wrong, who has taken charge, what is to be quiet, and whether messages arrive."""
 
-import getpass
 import re
 import sys
 from datetime import UTC, datetime, timedelta
@@ -63,7 +62,7 @@ def ack(
         raise SettingsError("ack is about some alerts", "name them by number, or all that fire of one rule with --rule")
     _known_rule(rule)
     note = None if note is None else require_plain(note, "the note")
-    by, now = printable(getpass.getuser()), datetime.now(UTC)
+    by, now = _who(), datetime.now(UTC)
     with open_service(load_settings(), now) as service:
         ids = alert_ids or [
             each.alert_id
@@ -95,7 +94,7 @@ def silence(
     with open_service(load_settings(), now) as service:
         zone = ZoneInfo("UTC") if series is None else service.store.alerts.zones([series])[series]
         end = _end(length, until, zone, now)
-        number = service.store.alerts.silence(rule, series, now, end, reason, printable(getpass.getuser()))
+        number = service.store.alerts.silence(rule, series, now, end, reason, _who())
     out.print(f"silence {number} until {end:%F %H:%M}Z; end it with: fortnight unsilence {number}", highlight=False)
 
 
@@ -166,3 +165,9 @@ def _end(length: str | None, until: str | None, zone: ZoneInfo, now: datetime) -
     if end <= now:
         raise SettingsError(f"the silence would end at {end:%F %H:%M}Z, which is over", "choose a later end")
     return end
+
+
+def _who() -> str:
+    import getpass  # brings readline along
+
+    return printable(getpass.getuser())

@@ -268,7 +268,7 @@ class Settings(BaseSettings):
     def prefect_environment(self) -> dict[str, str]:
         """Environment of Prefect: its state in ours, no reports to anybody, time for a cold start, our log in its runs."""
         as_json = {
-            "PREFECT_LOGGING_FORMATTERS_JSON_CLASS": "forecasting.logs.JsonLines",
+            "PREFECT_LOGGING_FORMATTERS_JSON_CLASS": "forecasting.json_lines.JsonLines",
             "PREFECT_LOGGING_HANDLERS_CONSOLE_FORMATTER": "json",
             "PREFECT_LOGGING_COLORS": "false",
         }
