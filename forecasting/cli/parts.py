@@ -13,6 +13,7 @@ from threading import Event
 
 from forecasting.cli.running import become, complain
 from forecasting.errors import FortnightError
+from forecasting.folders import private_folder
 from forecasting.jobs import STARTED_BY
 from forecasting.settings import ServeSettings, Settings
 
@@ -29,7 +30,7 @@ def die_with_parent() -> None:
 
 def mlflow_command(settings: Settings, port: int) -> Command:
     """MLflow's server over the service's store: one process, for its memory; with passwords where one is set."""
-    folder, serve = settings.home / "mlflow", settings.serve
+    folder, serve = private_folder(settings.home, "mlflow"), settings.serve
     store = serve.mlflow_database_url
     arguments = [
         sys.executable, "-m", "mlflow", "server", "--artifacts-destination", str(folder / "artifacts"),
@@ -47,7 +48,7 @@ def mlflow_command(settings: Settings, port: int) -> Command:
     if serve.password is not None:
         arguments += ["--app-name", "basic-auth"]
         environment |= {
-            "MLFLOW_AUTH_CONFIG_PATH": str(_mlflow_users(settings.home / "serve")),
+            "MLFLOW_AUTH_CONFIG_PATH": str(_mlflow_users(private_folder(settings.home, "serve"))),
             "MLFLOW_AUTH_ADMIN_USERNAME": serve.user,
             "MLFLOW_AUTH_ADMIN_PASSWORD": serve.password.get_secret_value(),
             "MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_urlsafe(32),
@@ -57,7 +58,6 @@ def mlflow_command(settings: Settings, port: int) -> Command:
 
 def _mlflow_users(folder: Path) -> Path:
     """MLflow's settings of its users: our own is the first, made with the password of that day; nobody else may see anything."""
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "mlflow_users.ini"
     path.write_text(f"[mlflow]\ndefault_permission = NO_PERMISSIONS\ndatabase_uri = sqlite:///{folder / 'mlflow_users.db'}\n")
     return path
@@ -68,7 +68,7 @@ def prefect_command(settings: Settings, port: int) -> Command:
     serve = settings.serve
     environment = dict(settings.prefect_environment)
     # Pages are written out at the start, by default beside the installed package, which a service may not write to.
-    environment["PREFECT_SERVER_UI_STATIC_DIRECTORY"] = str(settings.home / "prefect" / "ui")
+    environment["PREFECT_SERVER_UI_STATIC_DIRECTORY"] = str(private_folder(settings.home, "prefect") / "ui")
     if serve.prefect_database_url is not None:
         environment["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = serve.prefect_database_url.get_secret_value()
     if serve.password is not None:
@@ -126,6 +126,7 @@ def prefect(settings: Settings) -> None:
 
 def worker(settings: Settings) -> None:
     """What runs the flows."""
+    private_folder(settings.home, "prefect")
     become([sys.executable, "-m", "flows.worker"], {**settings.prefect_environment, **prefect_client_environment(settings)})
 
 
