@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from threading import Event
 
 from forecasting.cli.running import become, complain
@@ -46,21 +45,17 @@ def mlflow_command(settings: Settings, port: int) -> Command:
         hosts = [serve.host, *serve.mlflow_hosts, "localhost", "127.0.0.1"]
         arguments += ["--allowed-hosts", ",".join(f"{host}{suffix}" for host in hosts for suffix in ("", f":{port}"))]
     if serve.password is not None:
+        from forecasting.registry.users import users_config
+
+        users, password = private_folder(settings.home, "serve"), serve.password.get_secret_value()
         arguments += ["--app-name", "basic-auth"]
         environment |= {
-            "MLFLOW_AUTH_CONFIG_PATH": str(_mlflow_users(private_folder(settings.home, "serve"))),
+            "MLFLOW_AUTH_CONFIG_PATH": str(users_config(users, serve.user, password)),
             "MLFLOW_AUTH_ADMIN_USERNAME": serve.user,
-            "MLFLOW_AUTH_ADMIN_PASSWORD": serve.password.get_secret_value(),
+            "MLFLOW_AUTH_ADMIN_PASSWORD": password,
             "MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_urlsafe(32),
         }
     return arguments, environment
-
-
-def _mlflow_users(folder: Path) -> Path:
-    """MLflow's settings of its users: our own is the first, made with the password of that day; nobody else may see anything."""
-    path = folder / "mlflow_users.ini"
-    path.write_text(f"[mlflow]\ndefault_permission = NO_PERMISSIONS\ndatabase_uri = sqlite:///{folder / 'mlflow_users.db'}\n")
-    return path
 
 
 def prefect_command(settings: Settings, port: int) -> Command:
