@@ -6,8 +6,12 @@ Prefect reads its environment when it is first imported, so ours is set before t
 import logging
 import os
 
+from forecasting.folders import private_folder
 from forecasting.settings import load_settings
 
-for variable, value in load_settings().prefect_environment.items():
+settings = load_settings()
+if "PREFECT_HOME" not in os.environ:
+    private_folder(settings.home, "prefect")
+for variable, value in settings.prefect_environment.items():
     os.environ.setdefault(variable, value)
 logging.getLogger("forecasting").setLevel(logging.INFO)  # what Prefect keeps of our log in a run

@@ -3,15 +3,21 @@
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 from psycopg.conninfo import make_conninfo
 
+from forecasting.cli.parts import die_with_parent
+
 OWNER = "migrator"
+START_LIMIT_S = 60
 
 
 def find_postgres_binaries() -> Path | None:
@@ -24,7 +30,7 @@ def find_postgres_binaries() -> Path | None:
 
 @contextmanager
 def run_tcp_server(binaries: Path, home: Path, password: str) -> Iterator[str]:
-    """The DSN of an owner who may create databases, while the server runs."""
+    """The DSN of an owner who may create databases, while the server runs. It ends with this process, however that ends."""
     data, secret, log = home / "data", home / "secret", home / "server.log"
     account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
     secret.write_text(password)
@@ -32,29 +38,47 @@ def run_tcp_server(binaries: Path, home: Path, password: str) -> Iterator[str]:
         for path in (home, secret):
             os.chown(path, account.pw_uid, account.pw_gid)
 
-    def call(program: str, *arguments: str, **environment: str) -> None:
-        subprocess.run(
+    def begin(program: str, *arguments: str, output: int | None = subprocess.DEVNULL) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
             [binaries / program, *arguments],
-            check=True,
-            stdout=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output if program == "postgres" else None,
             user=account.pw_uid if account else None,
             group=account.pw_gid if account else None,
             extra_groups=[] if account else None,
-            env={**os.environ, **environment},
             cwd="/",
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - one call into the kernel
         )
 
-    call("initdb", "-D", str(data), "-U", "postgres", "--auth=scram-sha-256", f"--pwfile={secret}", "--no-sync")
+    initialised = ["-D", str(data), "-U", "postgres", "--auth=scram-sha-256", f"--pwfile={secret}", "--no-sync"]
+    assert begin("initdb", *initialised).wait() == 0
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        port = str(probe.getsockname()[1])
     # A worker of autovacuum would keep the owner from dropping a test's database.
-    options = f"-h 127.0.0.1 -p {port} -k {home} -c fsync=off -c autovacuum=off"
-    call("pg_ctl", "start", "-w", "-D", str(data), "-o", options, "-l", str(log))
+    options = ["-h", "127.0.0.1", "-p", port, "-k", str(home), "-c", "fsync=off", "-c", "autovacuum=off"]
+    with log.open("ab") as written:
+        if account:
+            os.chown(log, account.pw_uid, account.pw_gid)
+        server = begin("postgres", "-D", str(data), *options, output=written.fileno())
     try:
-        address = {"host": "127.0.0.1", "port": str(port)}
-        create = f"CREATE ROLE {OWNER} LOGIN CREATEDB CREATEROLE PASSWORD '{password}'"
-        call("psql", "-h", "127.0.0.1", "-p", str(port), "-U", "postgres", "-qc", create, PGPASSWORD=password)
+        address = {"host": "127.0.0.1", "port": port}
+        with _first_connection(
+            make_conninfo(**address, user="postgres", password=password, dbname="postgres"), server
+        ) as connection:
+            connection.execute(f"CREATE ROLE {OWNER} LOGIN CREATEDB CREATEROLE PASSWORD '{password}'".encode())
         yield make_conninfo(**address, user=OWNER, password=password)
     finally:
-        call("pg_ctl", "stop", "-m", "immediate", "-D", str(data))
+        server.send_signal(signal.SIGQUIT)  # at once
+        server.wait(60)
+
+
+def _first_connection(dsn: str, server: "subprocess.Popen[bytes]") -> "psycopg.Connection[tuple[object, ...]]":
+    deadline = time.monotonic() + START_LIMIT_S
+    while True:
+        try:
+            return psycopg.connect(dsn)
+        except psycopg.OperationalError:
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)

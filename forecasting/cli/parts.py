@@ -8,11 +8,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from threading import Event
 
 from forecasting.cli.running import become, complain
 from forecasting.errors import FortnightError
+from forecasting.folders import private_folder
 from forecasting.jobs import STARTED_BY
 from forecasting.settings import ServeSettings, Settings
 
@@ -29,7 +29,7 @@ def die_with_parent() -> None:
 
 def mlflow_command(settings: Settings, port: int) -> Command:
     """MLflow's server over the service's store: one process, for its memory; with passwords where one is set."""
-    folder, serve = settings.home / "mlflow", settings.serve
+    folder, serve = private_folder(settings.home, "mlflow"), settings.serve
     store = serve.mlflow_database_url
     arguments = [
         sys.executable, "-m", "mlflow", "server", "--artifacts-destination", str(folder / "artifacts"),
@@ -45,22 +45,17 @@ def mlflow_command(settings: Settings, port: int) -> Command:
         hosts = [serve.host, *serve.mlflow_hosts, "localhost", "127.0.0.1"]
         arguments += ["--allowed-hosts", ",".join(f"{host}{suffix}" for host in hosts for suffix in ("", f":{port}"))]
     if serve.password is not None:
+        from forecasting.registry.users import users_config
+
+        users, password = private_folder(settings.home, "serve"), serve.password.get_secret_value()
         arguments += ["--app-name", "basic-auth"]
         environment |= {
-            "MLFLOW_AUTH_CONFIG_PATH": str(_mlflow_users(settings.home / "serve")),
+            "MLFLOW_AUTH_CONFIG_PATH": str(users_config(users, serve.user, password)),
             "MLFLOW_AUTH_ADMIN_USERNAME": serve.user,
-            "MLFLOW_AUTH_ADMIN_PASSWORD": serve.password.get_secret_value(),
+            "MLFLOW_AUTH_ADMIN_PASSWORD": password,
             "MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_urlsafe(32),
         }
     return arguments, environment
-
-
-def _mlflow_users(folder: Path) -> Path:
-    """MLflow's settings of its users: our own is the first, made with the password of that day; nobody else may see anything."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "mlflow_users.ini"
-    path.write_text(f"[mlflow]\ndefault_permission = NO_PERMISSIONS\ndatabase_uri = sqlite:///{folder / 'mlflow_users.db'}\n")
-    return path
 
 
 def prefect_command(settings: Settings, port: int) -> Command:
@@ -68,7 +63,7 @@ def prefect_command(settings: Settings, port: int) -> Command:
     serve = settings.serve
     environment = dict(settings.prefect_environment)
     # Pages are written out at the start, by default beside the installed package, which a service may not write to.
-    environment["PREFECT_SERVER_UI_STATIC_DIRECTORY"] = str(settings.home / "prefect" / "ui")
+    environment["PREFECT_SERVER_UI_STATIC_DIRECTORY"] = str(private_folder(settings.home, "prefect") / "ui")
     if serve.prefect_database_url is not None:
         environment["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = serve.prefect_database_url.get_secret_value()
     if serve.password is not None:
@@ -126,6 +121,7 @@ def prefect(settings: Settings) -> None:
 
 def worker(settings: Settings) -> None:
     """What runs the flows."""
+    private_folder(settings.home, "prefect")
     become([sys.executable, "-m", "flows.worker"], {**settings.prefect_environment, **prefect_client_environment(settings)})
 
 

@@ -17,6 +17,7 @@ from forecasting.cli.parts import PARTS, die_with_parent
 from forecasting.cli.running import become, err, log_to_terminal
 from forecasting.cli.servers import require_free
 from forecasting.errors import AlreadyRunning, SettingsError
+from forecasting.folders import private_folder
 from forecasting.settings import Settings, load_settings
 
 
@@ -38,6 +39,7 @@ def serve(
     part: Annotated[Part | None, typer.Argument(help="Only this part, in the foreground: for containers and units.")] = None,
 ) -> None:
     """Run everything: Prefect with the daily schedule, MLflow, the page, and what watches over them. Ctrl-C stops it all."""
+    os.umask(0o077)  # logs, databases and MLflow's users are nobody else's
     settings = load_settings()
     if part is not None:
         die_with_parent()
@@ -86,8 +88,7 @@ def _pid_file(settings: Settings) -> Path:
 
 def _write_config(settings: Settings) -> Path:
     """What supervisord runs: each part as `fortnight serve PART`, begun again whenever it ends, stopped with all it has started."""
-    folder = settings.home / "serve"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = private_folder(settings.home, "serve")
     config = ConfigParser(interpolation=None)
     config["supervisord"] = {
         "nodaemon": "true",
@@ -96,7 +97,7 @@ def _write_config(settings: Settings) -> Path:
         "logfile_backups": "1",
         "pidfile": str(_pid_file(settings)),
         "childlogdir": str(folder),
-        "umask": "022",
+        "umask": "077",
         "silent": "true",
     }
     names = [name for name in PARTS if name != "postgres" or settings.database_url is None]

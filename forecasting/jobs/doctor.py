@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from forecasting.errors import FortnightError, RegistryError, SourceError, StoreError
+from forecasting.folders import private_home
 from forecasting.jobs import Progress
 from forecasting.jobs.clock import look_at_clocks
 from forecasting.service import Feed, Service, choose_series, open_service
@@ -70,7 +71,7 @@ def _try(name: str, look: Callable[[], str]) -> Check:
 
 
 def _disk(settings: Settings) -> str:
-    settings.home.mkdir(parents=True, exist_ok=True)
+    private_home(settings.home)
     free = shutil.disk_usage(settings.home).free
     told = f"{settings.home}, {free / 2**30:.1f} GiB free"
     if free < MIN_FREE_BYTES:

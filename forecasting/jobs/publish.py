@@ -15,6 +15,7 @@ from forecasting import plotting
 from forecasting.condition import Condition, age_days, forecast_leads
 from forecasting.domain import DAILY, Quantity, Series
 from forecasting.errors import HistoryError, RegistryError
+from forecasting.folders import private_folder
 from forecasting.history import History
 from forecasting.issuing import BREAKDOWNS, Issue, make_issue
 from forecasting.jobs import Progress, silent
@@ -157,6 +158,7 @@ def _publish(
     else:
         frame = store.forecasts.values(store.forecasts.told(number))
     figure = plotting.forecast_picture(history, frame, _caption(choice))
+    private_folder(service.settings.home, "pictures")
     picture = plotting.save(figure, service.picture(series, history.origin, number))
     return PublishReport(series, number, choice.tier, issue.reason, version, history.origin, frame, published, picture)
 

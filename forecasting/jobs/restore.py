@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from forecasting.archive import Manifest, read_manifest, unpack
 from forecasting.errors import AlreadyRunning, BackupError
+from forecasting.folders import private_folder, private_home
 from forecasting.jobs import Progress, silent
 from forecasting.jobs.backup import CONFIG, DUMP, MEBIBYTE, MLFLOW, PICTURES
 from forecasting.service import database_url
@@ -83,7 +84,7 @@ def restore(settings: Settings, file: Path, progress: Progress = silent) -> Rest
 
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
-    home.mkdir(parents=True, exist_ok=True)
+    private_home(home)
     lock = FileLock(home / LOCK)
     try:
         lock.acquire(blocking=False)
@@ -148,8 +149,7 @@ def _place_mlflow(settings: Settings, manifest: Manifest, draft: Path) -> list[s
 def _place_files(settings: Settings, draft: Path) -> list[str]:
     """Pictures beside those that there are; settings only where there are none."""
     for path in (draft / PICTURES).glob("*.png"):
-        (settings.home / PICTURES).mkdir(exist_ok=True)
-        path.replace(settings.home / PICTURES / path.name)
+        path.replace(private_folder(settings.home, PICTURES) / path.name)
     given = draft / CONFIG
     if not given.exists():
         return []

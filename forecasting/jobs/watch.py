@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from forecasting.domain import Finding
+from forecasting.folders import private_folder
 from forecasting.jobs import Progress, silent
 from forecasting.jobs.actions import act
 from forecasting.jobs.alerting import Recorded, record
@@ -99,6 +100,6 @@ def _pictured(service: Service, finding: Finding, every: Mapping[str, Seen], as_
         since = finding.since.astimezone(seen.series.zone).date()
         figure = plotting.watched_picture(seen.series, seen.losses[-PICTURED_DAYS:], since)
         name = f"{seen.series.series_id}-loss-{as_of.astimezone(seen.series.zone):%F}.png"
-        return replace(finding, picture=str(plotting.save(figure, service.settings.home / "pictures" / name)))
+        return replace(finding, picture=str(plotting.save(figure, private_folder(service.settings.home, "pictures") / name)))
     path = service.picture(seen.series, seen.issues[0].origin, seen.issues[0].issue_id)
     return replace(finding, picture=str(path)) if path.exists() else finding

@@ -12,12 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from filelock import FileLock
 
 from forecasting.artefact import CARD, REMEDY, WEIGHTS, Artefact
 from forecasting.errors import RegistryError
+from forecasting.folders import private_folder
 
 # A tracking server that is down must not hold a run up for minutes; and nothing is reported to anybody.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -25,7 +26,7 @@ os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # it would print the password of the address with it
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # an address at every run, in logs of services
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
@@ -59,11 +60,11 @@ class Registry:
 
     def __init__(self, home: Path, tracking_uri: str | None) -> None:
         self.local = home / "mlflow"
-        self.tracking_uri = tracking_uri or f"sqlite:///{self.local / 'mlflow.db'}"
+        self.tracking_uri = _without_password(tracking_uri) if tracking_uri else f"sqlite:///{self.local / 'mlflow.db'}"
         self.is_local = tracking_uri is None
         with _explained(self.tracking_uri):
             if self.is_local:
-                self.local.mkdir(parents=True, exist_ok=True)
+                private_folder(home, "mlflow")
                 _create_database(self.local / "mlflow.db")
             self.client = _connected(self.tracking_uri)
 
@@ -223,6 +224,16 @@ def _dataset(learnt: Learnt) -> DatasetInput:
         profile=json.dumps(learnt.profile),
     )
     return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
+
+
+def _without_password(tracking_uri: str) -> str:
+    """The address alone. MLflow prints it, logs it and puts it into its errors, so the password goes by the environment."""
+    parts = urlsplit(tracking_uri)
+    if parts.scheme not in ("http", "https") or "@" not in parts.netloc:
+        return tracking_uri
+    os.environ["MLFLOW_TRACKING_USERNAME"] = unquote(parts.username or "")
+    os.environ["MLFLOW_TRACKING_PASSWORD"] = unquote(parts.password or "")
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _connected(tracking_uri: str) -> MlflowClient:

@@ -19,6 +19,7 @@ from cachecontrol.caches import FileCache
 from requests.structures import CaseInsensitiveDict
 from urllib3 import HTTPResponse, Retry, exceptions
 
+from forecasting.folders import private_folder
 from forecasting.settings import WebSettings
 from forecasting.sources.web_guard import GuardedAdapter, bare, plain_address, require_address, require_redirect
 
@@ -168,6 +169,7 @@ class Cache(FileCache):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         with suppress(OSError):
+            private_folder(folder.parent, folder.name)
             room = CACHE_BYTES
             files = [(path.stat(), path) for path in folder.rglob("*") if path.is_file()]
             for stat, path in sorted(files, key=lambda file: file[0].st_mtime_ns, reverse=True):

@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 from psycopg.conninfo import make_conninfo
 
 from forecasting.errors import StoreError
+from forecasting.folders import private_home
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it complains of an unset XDG_RUNTIME_DIR, which only its own server class would use
@@ -126,7 +127,7 @@ def _require_habitable(home: Path) -> Path:
             "set FORTNIGHT_HOME to a folder with a shorter path",
         )
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        private_home(home)
         with tempfile.TemporaryFile(dir=home):
             pass
     except OSError as error:

@@ -1,13 +1,12 @@
 """Secrets that can be recognised wherever and however they turn up."""
 
 import base64
-import re
 import secrets
 import sqlite3
 import threading
 from collections.abc import Iterable
 from pathlib import Path
-from urllib.parse import quote, unquote_plus
+from urllib.parse import quote
 
 MARK = "tElLtAlE"
 """Part of every planted secret. Percent-encoding leaves it as it is."""
@@ -21,9 +20,9 @@ def planted(name: str) -> str:
 
 
 def forms(mark: str) -> list[bytes]:
-    """How a mark looks: as it is, in hexadecimal, and in base64 at each of the three places it can begin at."""
+    """How a mark looks: as it is, in hexadecimal, in base64 at each of the three places it can begin at, and percent-encoded."""
     told = mark.encode()
-    found = [told, told.hex().encode()]
+    found = [told, told.hex().encode(), "".join(f"%{byte:02x}" for byte in told).encode()]
     for before in range(3):
         text = base64.b64encode(bytes(before) + told + bytes(3))
         found.append(text[(8 * before + 5) // 6 : (8 * (before + len(told))) // 6])  # only what the mark alone decides
@@ -32,11 +31,12 @@ def forms(mark: str) -> list[bytes]:
 
 def places(content: bytes, mark: str = MARK) -> list[str]:
     """What stands around each place where a mark is found in any form, whatever its case."""
-    plain, found = unquote_plus(content.decode("latin-1")).encode("latin-1", "replace"), []
-    for text in (content, plain):
-        for form in forms(mark):
-            pattern = re.compile(re.escape(form), re.IGNORECASE)
-            found += [repr(text[max(0, hit.start() - 60) : hit.end() + 60]) for hit in pattern.finditer(text)]
+    lowered, found = content.lower(), []
+    for form in (form.lower() for form in forms(mark)):
+        hit = lowered.find(form)
+        while hit >= 0:
+            found.append(repr(content[max(0, hit - 60) : hit + len(form) + 60]))
+            hit = lowered.find(form, hit + 1)
     return found
 
 
@@ -62,7 +62,7 @@ class ProcessList(threading.Thread):
         self.ended = threading.Event()
 
     def run(self) -> None:
-        while not self.ended.wait(0.03):
+        while not self.ended.wait(0.1):
             for process in Path("/proc").iterdir():
                 if process.name.isdigit():
                     try:

@@ -2,40 +2,58 @@
 
 import base64
 import json
+import logging
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+import requests
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from forecasting.errors import RegistryError
+from forecasting.jobs import silent
 from forecasting.jobs.alerting import record
 from forecasting.jobs.caretaker import ping
+from forecasting.jobs.doctor import examine
+from forecasting.page import create_app
+from forecasting.registry import Registry
 from forecasting.service import Service
-from forecasting.settings import load_settings
+from forecasting.settings import Settings, load_settings
 from forecasting.store import Store
+from forecasting.store.reader import Reader
 from tests.alerts.builders import START, finding, register
 from tests.conftest import need
 from tests.journey.commands import QUICK
+from tests.page.world import served
 from tests.security.telltale import CONTROL, MARK, ProcessList, encoded, forms, in_files, places, planted
 from tests.servers import find_postgres_binaries, run_tcp_server
 
 SERIES = f"simulated-{CONTROL}"
 LIMIT_S = 240.0
-CHEAP = {"FORTNIGHT_MODEL__CANDIDATES": '["weekly_naive"]', "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+TOLD = ("403", "ENTSO-E", "table.csv", "authentication failed", f"Simulated {CONTROL}")
+"""By the flow, of series that fail and of the one that does not."""
+CHEAP = {
+    "FORTNIGHT_MODEL__CANDIDATES": '["weekly_naive"]',
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_TRACKING_USERNAME": "",  # what the registry sets goes away with the test
+    "MLFLOW_TRACKING_PASSWORD": "",
+}
 
 CONFIG = """
 [web]
@@ -106,15 +124,14 @@ class World:
 
     home: Path
     dsn: str
-    environment: dict[str, str]
+    server_log: Path
     outputs: dict[int, BinaryIO] = field(default_factory=dict)
     said: list[bytes] = field(default_factory=list)
 
-    def begin(self, *command: str, **more: str) -> "subprocess.Popen[bytes]":
-        environment = {**os.environ, **QUICK, **CHEAP, **self.environment, **more}
+    def begin(self, *arguments: str, **more: str) -> "subprocess.Popen[bytes]":
         output = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe that nobody reads would hold a server up
-        arguments, nothing = [sys.executable, "-m", *command], subprocess.DEVNULL
-        process = subprocess.Popen(arguments, env=environment, stdin=nothing, stdout=output, stderr=subprocess.STDOUT)
+        command, nothing = [sys.executable, "-m", "forecasting.cli", *arguments], subprocess.DEVNULL
+        process = subprocess.Popen(command, env={**os.environ, **more}, stdin=nothing, stdout=output, stderr=subprocess.STDOUT)
         self.outputs[process.pid] = output
         return process
 
@@ -130,7 +147,7 @@ class World:
         return self.said[-1].decode()
 
     def run(self, *arguments: str, **more: str) -> str:
-        return self.end(self.begin("forecasting.cli", *arguments, **more))
+        return self.end(self.begin(*arguments, **more))
 
     def rows(self) -> bytes:
         """Every row of every table and view, and what the server itself keeps of logins and sessions."""
@@ -138,7 +155,7 @@ class World:
         with psycopg.connect(self.dsn) as connection:
             relations = connection.execute(
                 """SELECT c.oid::regclass::text FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-                   WHERE c.relkind IN ('r', 'v') AND (n.nspname IN ('fortnight', 'public') OR c.relname ~ '_v1$')
+                   WHERE c.relkind IN ('r', 'v') AND n.nspname IN ('fortnight', 'published', 'public')
                    UNION ALL SELECT unnest(ARRAY['pg_authid', 'pg_stat_activity', 'pg_db_role_setting'])"""
             ).fetchall()
             for (relation,) in relations:
@@ -165,69 +182,106 @@ def server() -> Iterator[tuple[Path, str, str]]:
 
 
 @pytest.fixture
-def world(server: tuple[Path, str, str], httpserver: HTTPServer) -> Iterator[World]:
+def world(
+    prefect_server: None,
+    server: tuple[Path, str, str],
+    empty_mlflow: Path,
+    httpserver: HTTPServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[World]:
     """Secrets everywhere, and servers that repeat them."""
-    httpserver.expect_request("/echo").respond_with_handler(echo)
-    httpserver.expect_request("/table.csv").respond_with_handler(echo)
-    httpserver.expect_request("/hook").respond_with_handler(echo)
-    web = f"http://127.0.0.1:{httpserver.port}"
-    parts = conninfo_to_dict(server[2])
-    database = f"127.0.0.1:{parts['port']}/fortnight"
+    for path in ("/echo", "/table.csv", "/hook"):
+        httpserver.expect_request(path).respond_with_handler(echo)
     home, config = Path(tempfile.mkdtemp(prefix="fn-")), Path(tempfile.mkdtemp(prefix="fn-")) / "settings.toml"
-    table = f"http://reader:{encoded(planted('table'))}@127.0.0.1:{httpserver.port}/table.csv?key={encoded(planted('query'))}"
-    config.write_text(CONFIG.format(series=SERIES, control=CONTROL, web=web, table=table))
-    hook = f"json://ops:{encoded(planted('hookuser'))}@127.0.0.1:{httpserver.port}/hook?+X-Token={encoded(planted('token'))}"
-    password, port = planted("serve"), free_port()
-    yield World(
-        home,
-        server[1],
-        {
-            "FORTNIGHT_HOME": str(home),
-            "FORTNIGHT_CONFIG": str(config),
-            "FORTNIGHT_DATABASE_URL": f"postgresql://{parts['user']}:{encoded(str(parts['password']))}@{database}",
-            "FORTNIGHT_SERVE__PASSWORD": password,
-            "FORTNIGHT_SERVE__MLFLOW_PORT": str(port),
-            "FORTNIGHT_SERVE__HEARTBEAT_URL": f"{web}/echo/{encoded(planted('heartbeat'))}",
-            "FORTNIGHT_MLFLOW_TRACKING_URI": f"http://fortnight:{encoded(password)}@127.0.0.1:{port}",
-            "FORTNIGHT_ALERTS__CHANNELS__HOOK__URL": hook,
-            "OPS_MAIL": f"mailto://ops:{encoded(planted('mail'))}@127.0.0.1:9?to=ops@example.org&from=us@example.org&mode=insecure",
-            "EIA_API_KEY": planted("eia"),
-            "ENTSOE_API_KEY": planted("entsoe"),
-            "OTHER_DSN": f"postgresql://{encoded(planted('user'))}:{encoded(planted('dsn'))}@{database}",
-        },
-    )
+    (home / "mlflow").mkdir()
+    shutil.copy(empty_mlflow, home / "mlflow")
+    web = f"127.0.0.1:{httpserver.port}"
+    table = f"http://reader:{encoded(planted('table'))}@{web}/table.csv?key={encoded(planted('query'))}"
+    config.write_text(CONFIG.format(series=SERIES, control=CONTROL, web=f"http://{web}", table=table))
+    variables = planted_variables(conninfo_to_dict(server[2]), web)
+    for name, value in {**QUICK, **CHEAP, **variables, "FORTNIGHT_HOME": str(home), "FORTNIGHT_CONFIG": str(config)}.items():
+        monkeypatch.setenv(name, value)
+    yield World(home, server[1], server[0] / "server.log")
     shutil.rmtree(home)
     shutil.rmtree(config.parent)
 
 
+def planted_variables(login: dict[str, str | int | None], web: str) -> dict[str, str]:
+    """A secret in every variable that may hold one."""
+    database, password, port = f"127.0.0.1:{login['port']}", planted("serve"), free_port()
+    hook = f"json://ops:{encoded(planted('hookuser'))}@{web}/hook?+X-Token={encoded(planted('token'))}"
+    return {
+        "FORTNIGHT_DATABASE_URL": f"postgresql://{login['user']}:{encoded(str(login['password']))}@{database}/fortnight",
+        "FORTNIGHT_SERVE__PASSWORD": password,
+        "FORTNIGHT_SERVE__MLFLOW_PORT": str(port),
+        "FORTNIGHT_SERVE__MLFLOW_DATABASE_URL": f"postgresql+psycopg://mlflow:{encoded(planted('mlflow'))}@{database}/mlflow",
+        "FORTNIGHT_SERVE__PREFECT_DATABASE_URL": f"postgresql+asyncpg://prefect:{encoded(planted('prefect'))}@{database}/prefect",
+        "FORTNIGHT_SERVE__HEARTBEAT_URL": f"http://{web}/echo/{encoded(planted('heartbeat'))}",
+        "FORTNIGHT_MLFLOW_TRACKING_URI": f"http://fortnight:{encoded(password)}@127.0.0.1:{port}",
+        "FORTNIGHT_ALERTS__CHANNELS__HOOK__URL": hook,
+        "OPS_MAIL": f"mailto://ops:{encoded(planted('mail'))}@127.0.0.1:9?to=ops@example.org&from=us@example.org&mode=insecure",
+        "EIA_API_KEY": planted("eia"),
+        "ENTSOE_API_KEY": planted("entsoe"),
+        "OTHER_DSN": f"postgresql://stranger:{encoded(planted('dsn'))}@{database}/fortnight",
+    }
+
+
 @contextmanager
 def mlflow_served(world: World) -> Iterator[None]:
-    """MLflow behind the password of `serve`."""
-    process = world.begin("forecasting.cli", "serve", "mlflow", FORTNIGHT_MLFLOW_TRACKING_URI="")
+    """MLflow behind the password of `serve`, over the store of the state folder. It ends when this process does."""
+    process = world.begin("serve", "mlflow", FORTNIGHT_MLFLOW_TRACKING_URI="", FORTNIGHT_SERVE__MLFLOW_DATABASE_URL="")
     try:
-        port, deadline = int(world.environment["FORTNIGHT_SERVE__MLFLOW_PORT"]), time.monotonic() + LIMIT_S
+        url, deadline = f"http://127.0.0.1:{os.environ['FORTNIGHT_SERVE__MLFLOW_PORT']}/health", time.monotonic() + LIMIT_S
         while time.monotonic() < deadline and process.poll() is None:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.2)
+            try:
+                requests.get(url, timeout=8)
+                break
+            except requests.RequestException:
+                time.sleep(0.2)
         yield
     finally:
         process.terminate()
         world.end(process)
 
 
-def leave_messages(world: World) -> None:
+def leave_messages(settings: Settings) -> None:
     """One page that waits for every channel."""
-    settings = load_settings(home=world.home, database_url=world.environment["FORTNIGHT_DATABASE_URL"], alerts=channels(world))
-    with Store(settings.database_url.get_secret_value() if settings.database_url else "") as store:
+    with Store(os.environ["FORTNIGHT_DATABASE_URL"]) as store:
         register(store, ["vic"])
         record(Service(settings, store, START), [finding()], START)
 
 
-def channels(world: World) -> dict[str, object]:
-    hook = {"url": world.environment["FORTNIGHT_ALERTS__CHANNELS__HOOK__URL"]}
-    return {"channels": {"hook": hook, "mail": {"url_env": "OPS_MAIL"}}}
+def run_flow() -> None:
+    """The daily flow of all series, as the worker runs it: one of them comes to its end."""
+    from flows.daily import FLOWS
+
+    state = FLOWS["daily"](as_of="2024-03-01", return_state=True)
+    assert state.is_failed()
+
+
+def of_prefect() -> tuple[Path, str]:
+    """The folder of Prefect's database, and all of its rows once the log has come."""
+    from prefect.settings import get_current_settings
+
+    url = get_current_settings().server.database.connection_url
+    assert url is not None
+    path, deadline = Path(url.get_secret_value().partition("///")[2]), time.monotonic() + 60
+    while True:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+            told = "\n".join(database.iterdump())
+        if all(words in told for words in TOLD) or time.monotonic() > deadline:
+            return path.parent, told
+        time.sleep(0.5)
+
+
+def ask_page(settings: Settings) -> list[bytes]:
+    """What the page shows to who may see it, and to who may not."""
+    login = ("fortnight", os.environ["FORTNIGHT_SERVE__PASSWORD"])
+    app = create_app(Reader(os.environ["FORTNIGHT_DATABASE_URL"]), settings, lambda: datetime(2024, 3, 1, 12, tzinfo=UTC))
+    with served(app) as address:
+        assert requests.get(address, timeout=60).status_code == 401
+        answers = [requests.get(address + path, auth=login, timeout=60) for path in ("/", "/metrics", "/health")]
+    return [f"{answer.headers}\n{answer.text}".encode() for answer in answers]
 
 
 def test_the_search_finds_every_form() -> None:
@@ -248,57 +302,59 @@ def test_the_search_finds_every_form() -> None:
     assert min(len(form) for form in forms(MARK)) >= 8
 
 
-def test_no_secret_is_told_anywhere(
-    world: World, server: tuple[Path, str, str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    pytest.importorskip("entsoe")
-    processes = ProcessList()
-    processes.start()
+def run_everything(world: World) -> None:
+    """What works, and what is out of order."""
+    settings, uri = load_settings(), os.environ["FORTNIGHT_MLFLOW_TRACKING_URI"]
     with mlflow_served(world):
         assert "made, role reader" in world.run("access", "ann", FORTNIGHT_NEW_PASSWORD=planted("login"))
-        daily = world.begin("flows", "daily", "--as-of", "2024-03-01")
-        leave_messages(world)
-        told = world.run("notify")
-        assert "was not taken" in told or "2 to be tried again" in told
-        wrong = urlsplit(world.environment["FORTNIGHT_MLFLOW_TRACKING_URI"])
-        wrong_mlflow = f"http://{encoded(planted('intruder'))}:{encoded(planted('guess'))}@127.0.0.1:{wrong.port}"
-        doctor = world.begin("forecasting.cli", "doctor", FORTNIGHT_MLFLOW_TRACKING_URI=wrong_mlflow)
+        leave_messages(settings)
+        wrong = f"http://{encoded(planted('intruder'))}:{encoded(planted('guess'))}@{uri.rpartition('@')[2]}"
+        run_flow()
+        checks = examine(load_settings(mlflow_tracking_uri=wrong), (), START, silent)
+        assert {"MLflow", "eia: eia"} <= {check.name for check in checks if not check.passed}
+        world.said.append(str(checks).encode())
         assert "FAILS" in world.run("notify", "--test", FORTNIGHT_LOG_FORMAT="json")
-        told = world.end(daily)
-        assert "FAILS" in world.end(doctor)
-        assert f"Simulated {CONTROL}: published.forecast_latest" in world.run("show")
-        for failure in ("403", "ENTSO-E", "table.csv", "authentication failed"):
-            assert failure in told, failure
-    for url in (
-        f"postgresql://migrator:{encoded(planted('wrong'))}@127.0.0.1:{conninfo_to_dict(server[2])['port']}/fortnight",
-        f"postgresql://migrator:{planted('malformed')}@[::1/fortnight",
+    try:
+        Registry(settings.home, uri)  # it is gone now
+    except RegistryError:
+        world.said.append(traceback.format_exc().encode())
+    place = conninfo_to_dict(world.dsn)["port"]
+    for log_format, url in (
+        ("human", f"postgresql://migrator:{encoded(planted('wrong'))}@127.0.0.1:{place}/fortnight"),
+        ("json", f"postgresql://migrator:{planted('malformed')}@[::1/fortnight"),
     ):
-        assert "error: " in world.run("status", FORTNIGHT_DATABASE_URL=url)
-    world.run("psql", "--", "-c", f"SELECT pg_sleep(0.3), '{CONTROL}'")
-    for command in (("status",), ("alerts",), ("mlflow",), ("retrain", "--series", SERIES, "--as-of", "2024-03-02")):
-        world.run(*command)  # MLflow is gone now
-    for name, value in world.environment.items():
-        monkeypatch.setenv(name, value)
-    assert not ping(load_settings())
+        assert "error" in world.run("status", FORTNIGHT_DATABASE_URL=url, FORTNIGHT_LOG_FORMAT=log_format)
+    world.run("psql", "--", "-c", f"SELECT pg_sleep(0.5), '{CONTROL}'")
+    assert not ping(settings)
+
+
+def test_no_secret_is_told_anywhere(world: World, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("entsoe")
+    caplog.set_level(logging.ERROR, "werkzeug")  # the feeds of the test write down what they were asked
+    processes = ProcessList()
+    processes.start()
+    run_everything(world)
+    shown = ask_page(load_settings())
     processes.ended.set()
     processes.join()
-
-    rows = world.rows()
-    log = server[0] / "server.log"
+    folder, of_flows = of_prefect()
+    for failure in TOLD:
+        assert failure in of_flows, failure
     looked_at = {
         "output": b"\n".join(world.said),
-        "rows": rows,
+        "output of this process": "".join(capfd.readouterr()).encode(),
+        "rows": world.rows(),
+        "rows of Prefect": of_flows.encode(),
+        "page": b"\n".join(shown),
         "processes": processes.text(),
-        "log of the server": log.read_bytes(),
-        "log of this process": caplog.text.encode(),
+        "log of the server": world.server_log.read_bytes(),
     }
     for place, content in looked_at.items():
         assert not places(content), f"{place}: {places(content)[:3]}"
-        assert place.endswith("process") or places(content, CONTROL), f"the search of {place} finds nothing"
-    own = (server[0] / "secret",)  # where the test's server got its password from
-    assert in_files(server[0], without=own) == {}
-    assert in_files(server[0]).keys() == {"secret"}
+        assert place.startswith("output") or places(content, CONTROL), f"the search of {place} finds nothing"
+    assert in_files(world.server_log.parent).keys() == {"secret"}  # where the test's server got its password from
+    assert in_files(folder) == {}
     assert in_files(world.home) == {}
     kept = in_files(world.home, CONTROL)
-    for place in ("mlflow/mlflow.db", "mlflow/artifacts", "prefect/"):
+    for place in ("mlflow/mlflow.db", "mlflow/artifacts"):
         assert any(path.startswith(place) for path in kept), f"the search of {place} finds nothing: {list(kept)}"

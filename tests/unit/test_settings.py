@@ -9,6 +9,7 @@ from forecasting.errors import SettingsError
 from forecasting.service import choose_series, demand_series
 from forecasting.settings import SeriesSettings, Settings, load_settings
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - told, not listened on
 SERIES = """
 [[series]]
 id = "north"
@@ -302,4 +303,120 @@ def test_a_channel_that_cannot_be_is_refused(variable: str, value: str, named: s
     monkeypatch.setenv(variable, value)
     error = refusal()
     assert named in error.problem
+    assert "sesame" not in str(error)
+
+
+@pytest.fixture
+def secret_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that Docker or systemd would mount; what is adopted from it goes away with the test."""
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    monkeypatch.setenv("FORTNIGHT_SECRETS", str(folder))
+    return folder
+
+
+def test_a_file_stands_for_a_variable(secret_files: Path) -> None:
+    (secret_files / "fortnight_database_url").write_text("postgresql://me:sesame@db/power\n")
+    (secret_files / "FORTNIGHT_SERVE__PASSWORD").write_text("long enough sesame\r\n")
+    (secret_files / "eia_api_key").write_text(" key with blanks ")
+    settings = load_settings()
+    assert settings.database_url is not None
+    assert settings.database_url.get_secret_value() == "postgresql://me:sesame@db/power"
+    assert settings.serve.password is not None
+    assert settings.serve.password.get_secret_value() == "long enough sesame"
+    assert os.environ["EIA_API_KEY"] == " key with blanks "  # the variables of feeds and channels come the same way
+    assert "sesame" not in f"{settings!r}{settings.model_dump_json()}"
+
+
+def test_a_variable_goes_before_the_file(secret_files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (secret_files / "fortnight_serve__password").write_text("that of the file")
+    monkeypatch.setenv("FORTNIGHT_SERVE__PASSWORD", "that of the variable")
+    password = load_settings().serve.password
+    assert password is not None
+    assert password.get_secret_value() == "that of the variable"
+
+
+def test_what_is_no_variable_is_left_alone(secret_files: Path) -> None:
+    (secret_files / "tls.key").write_bytes(b"\xff\xfe")
+    (secret_files / "..data").mkdir()  # as Kubernetes has it
+    (secret_files / "fortnight_home").mkdir()
+    before = dict(os.environ)
+    load_settings()
+    assert dict(os.environ) == before
+
+
+def test_an_unknown_variable_as_a_file_is_refused_too(secret_files: Path) -> None:
+    (secret_files / "fortnight_databse_url").write_text("postgresql://me:sesame@db/power")
+    assert "FORTNIGHT_DATABSE_URL" in refusal().problem
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"sesame\xff\xfe", "cannot be read"),
+        (b"sesame" * 20_000, "large or binary"),
+        (b"sesame\x00sesame", "large or binary"),
+    ],
+    ids=["not UTF-8", "too large", "binary"],
+)
+def test_a_file_that_holds_no_secret_is_refused_without_being_told(secret_files: Path, content: bytes, told: str) -> None:
+    path = secret_files / "fortnight_serve__password"
+    path.write_bytes(content)
+    error = refusal()
+    assert f"secret {path}" in error.problem
+    assert told in error.problem
+    assert "sesame" not in str(error)
+
+
+def test_a_file_that_cannot_be_read_is_refused(secret_files: Path) -> None:
+    path = secret_files / "fortnight_serve__password"
+    path.symlink_to("/proc/self/mem")  # not even root may read its beginning
+    error = refusal()
+    assert f"secret {path} cannot be read" in error.problem
+    assert "user that fortnight runs as" in error.remedy
+
+
+def test_a_folder_of_secrets_that_is_missing_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORTNIGHT_SECRETS", str(tmp_path / "nowhere"))
+    error = refusal()
+    assert "nowhere, which is no folder" in error.problem
+    (tmp_path / "nowhere").write_text("a file")
+    assert "nowhere, which is no folder" in refusal().problem
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"HOST": EVERYWHERE}, "set FORTNIGHT_SERVE__PASSWORD"),
+        ({"HOST": "::"}, "set FORTNIGHT_SERVE__PASSWORD"),
+        ({"HOST": "192.168.1.7"}, "set FORTNIGHT_SERVE__PASSWORD"),
+        ({"HOST": "example.org"}, "is no address"),
+        ({"HOST": EVERYWHERE, "PASSWORD": "sesame"}, "fewer than 12 characters"),
+        ({"PASSWORD": "sesame"}, "fewer than 12 characters"),
+        ({"PASSWORD": "a long sesame", "USER": "ann:bob"}, "leave out the colon"),
+    ],
+)
+def test_who_may_be_asked_from_elsewhere_has_a_password(
+    variables: dict[str, str], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"FORTNIGHT_SERVE__{name}", value)
+    error = refusal()
+    assert told in error.problem
+    assert "sesame" not in str(error)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.3.2.1", "::1", "localhost"])
+def test_loopback_needs_no_password(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORTNIGHT_SERVE__HOST", host)
+    assert load_settings().serve.password is None
+
+
+@pytest.mark.parametrize("key", ["password", "heartbeat_url", "prefect_database_url", "mlflow_database_url"])
+def test_a_secret_of_serving_in_the_file_is_refused_without_being_told(home: Path, key: str) -> None:
+    write(home, f'[serve]\n{key} = "a long sesame"')
+    error = refusal()
+    assert f"holds serve.{key}" in error.problem
+    assert f"FORTNIGHT_SERVE__{key.upper()}" in error.remedy
     assert "sesame" not in str(error)
