@@ -63,7 +63,8 @@ class Server:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """What is close to the database runs on both kinds of server, what stands on the store on the one with passwords."""
     if "server" in metafunc.fixturenames:
-        kinds = ("embedded", "tcp") if "store" in metafunc.definition.path.parent.parts else ("tcp",)
+        both = "store" in metafunc.definition.path.parent.parts and not metafunc.definition.get_closest_marker("one_server")
+        kinds = ("embedded", "tcp") if both else ("tcp",)
         metafunc.parametrize("server", kinds, indirect=True, scope="session")
 
 

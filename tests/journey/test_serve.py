@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -158,9 +159,11 @@ def test_what_it_tells_a_machine_is_json_without_secrets(served: Served) -> None
 
 def test_a_part_that_dies_comes_back(served: Served) -> None:
     def keeper() -> psutil.Process | None:
-        return next(
-            (each for each in psutil.Process(served.process.pid).children() if "caretaker" in " ".join(each.cmdline())), None
-        )
+        for each in psutil.Process(served.process.pid).children():
+            with suppress(psutil.Error):  # a child that has just died
+                if "caretaker" in " ".join(each.cmdline()):
+                    return each
+        return None
 
     before = keeper()
     assert before is not None

@@ -406,7 +406,7 @@ def test_a_writer_cannot_make_logins(writer: Store) -> None:
 
 
 def test_several_databases_of_a_cluster_are_migrated_at_once(guarded: Guarded) -> None:
-    names = [f"at_once_{n}" for n in range(3)]
+    names = [f"at_once_{n}" for n in range(2)]
     with connect(guarded.owner) as owner:
         for name in names:
             owner.execute(f"CREATE DATABASE {name}".encode())

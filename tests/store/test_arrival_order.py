@@ -3,6 +3,7 @@
 import itertools
 from dataclasses import dataclass, replace
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -60,6 +61,7 @@ def known(store: Store, of: Series, moment: int) -> dict[int, float]:
     return {round((start - START) / HALF_HOUR): value for start, value in zip(frame["interval_start"], frame["value"], strict=True)}
 
 
+@pytest.mark.one_server
 def test_any_order_of_arrival_ends_in_the_same_answers(store: Store, server: Server) -> None:
     @settings(max_examples=CASES[server.kind], deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(deliveries())
