@@ -11,5 +11,6 @@ look further:
   SQL      $here/.venv/bin/fortnight psql
   models   $here/.venv/bin/fortnight mlflow     then open http://127.0.0.1:5000
   runs     $here/.venv/bin/fortnight prefect    then open http://127.0.0.1:4200
+  daily    $here/.venv/bin/fortnight serve      from now on, with a page on http://127.0.0.1:4300
   stop     $here/.venv/bin/fortnight stop       Postgres keeps running until then
 EOF

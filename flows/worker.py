@@ -105,7 +105,11 @@ def main() -> None:
     """Serve the schedules until stopped. Runs that came late are not skipped: the first does all, the others find nothing to do."""
     _await_server()
     threading.Thread(target=_reap_for_ever, daemon=True, name="reaper").start()
-    prefect.serve(*deployments(), limit=AT_ONCE, pause_on_shutdown=False, print_starting_message=False)
+    found = deployments()
+    if not found:
+        logger.warning("no series is to be run: describe one in fortnight.toml, then start again")
+        threading.Event().wait()
+    prefect.serve(*found, limit=AT_ONCE, pause_on_shutdown=False, print_starting_message=False)
 
 
 if __name__ == "__main__":

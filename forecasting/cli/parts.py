@@ -30,6 +30,7 @@ def die_with_parent() -> None:
 def mlflow_command(settings: Settings, port: int) -> Command:
     """MLflow's server over the service's store: one process, for its memory; with passwords where one is set."""
     folder, serve = private_folder(settings.home, "mlflow"), settings.serve
+    serve.require_password()
     store = serve.mlflow_database_url
     arguments = [
         sys.executable, "-m", "mlflow", "server", "--artifacts-destination", str(folder / "artifacts"),
@@ -61,9 +62,11 @@ def mlflow_command(settings: Settings, port: int) -> Command:
 def prefect_command(settings: Settings, port: int) -> Command:
     """Prefect's server, with a password where one is set."""
     serve = settings.serve
+    serve.require_password()
     environment = dict(settings.prefect_environment)
     # Pages are written out at the start, by default beside the installed package, which a service may not write to.
     environment["PREFECT_SERVER_UI_STATIC_DIRECTORY"] = str(private_folder(settings.home, "prefect") / "ui")
+    environment["PREFECT_SERVER_UI_API_URL"] = "/api"  # of whatever host and port were asked
     if serve.prefect_database_url is not None:
         environment["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = serve.prefect_database_url.get_secret_value()
     if serve.password is not None:
@@ -151,6 +154,7 @@ def caretaker(settings: Settings) -> None:
 
 def page(settings: Settings) -> None:
     """The web page, metrics and health."""
+    settings.serve.require_password()
     from forecasting.page import serve_page
     from forecasting.service import database_url
 

@@ -1,15 +1,18 @@
 """Ways into the database, MLflow and Prefect."""
 
 import socket
+from pathlib import Path
 from typing import Annotated
 
+import psutil
 import typer
 
 from forecasting.cli.parts import mlflow_command, prefect_command
 from forecasting.cli.running import become, log_to_terminal, out
-from forecasting.errors import SettingsError
+from forecasting.errors import AlreadyRunning, SettingsError
 from forecasting.settings import load_settings
 
+SUPERVISOR_PID = Path("serve") / "supervisord.pid"
 PortOption = Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1, max=65535)]
 
 
@@ -73,8 +76,21 @@ def stop() -> None:
     """Stop the Postgres that the embedded default started; data stay."""
     from forecasting.store import embedded
 
-    stopped = embedded.stop(load_settings().home)
+    home = load_settings().home
+    if (pid := served_by(home)) is not None:
+        raise AlreadyRunning(f"{home} is served by process {pid}, Postgres with it", f"stop that: kill -TERM {pid}")
+    stopped = embedded.stop(home)
     out.print("Postgres stopped" if stopped else "no embedded Postgres is running", highlight=False)
+
+
+def served_by(home: Path) -> int | None:
+    """The process of the `fortnight serve` that works on a state folder."""
+    try:
+        process = psutil.Process(int((home / SUPERVISOR_PID).read_text()))
+        alive = "supervisord" in " ".join(process.cmdline()) and process.status() != psutil.STATUS_ZOMBIE
+    except (OSError, ValueError, psutil.Error):
+        return None
+    return process.pid if alive else None
 
 
 def require_free(host: str, port: int, remedy: str) -> None:

@@ -10,15 +10,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
-import psutil
 import typer
 
 from forecasting.cli.parts import PARTS, die_with_parent
 from forecasting.cli.running import become, err, log_to_terminal
-from forecasting.cli.servers import require_free
+from forecasting.cli.servers import SUPERVISOR_PID, require_free, served_by
 from forecasting.errors import AlreadyRunning, SettingsError
 from forecasting.folders import private_folder
 from forecasting.settings import Settings, load_settings
+from forecasting.settings.file import config_file
 
 
 class Part(StrEnum):
@@ -46,14 +46,24 @@ def serve(
         log_to_terminal()
         PARTS[part.value](settings)
         return
+    settings.serve.require_password()
     _require_alone(settings)
     config = _write_config(settings)
     serve = settings.serve
     for name, port in (("page", serve.page_port), ("MLflow", serve.mlflow_port), ("Prefect", serve.prefect_port)):
         err.print(f"{name:8}http://{serve.host}:{port}", highlight=False)
-    times = ", ".join(f"{at:%H:%M}" for at in serve.at)
-    err.print(f"daily runs at {times} local time of each series; logs also in {settings.home / 'serve'}", highlight=False)
+    if not serve.is_local and not serve.mlflow_hosts:
+        err.print("MLflow answers to this address only: name its hosts in [serve] mlflow_hosts", highlight=False)
+    err.print(_scheduled(settings), highlight=False, markup=False)
     _supervise(config, settings)
+
+
+def _scheduled(settings: Settings) -> str:
+    from forecasting.service import choose_series
+
+    times, ids = ", ".join(f"{at:%H:%M}" for at in settings.serve.at), [given.id for given in choose_series(settings)]
+    told = f"a daily run of {', '.join(ids)} at {times} of their local time"
+    return told if settings.describes_series else f"{told}; describe your own series in {config_file()}"
 
 
 def _require_alone(settings: Settings) -> None:
@@ -62,15 +72,11 @@ def _require_alone(settings: Settings) -> None:
         AlreadyRunning: another one serves this state folder.
         SettingsError: a port is taken.
     """
-    pid = _pid_file(settings)
-    try:
-        process = psutil.Process(int(pid.read_text()))
-        if "supervisord" in " ".join(process.cmdline()) and process.status() != psutil.STATUS_ZOMBIE:
-            raise AlreadyRunning(f"{settings.home} is served by process {process.pid}", "stop that first: kill it with SIGTERM")
-    except (OSError, ValueError, psutil.Error):
-        pid.unlink(missing_ok=True)
-    serve = settings.serve
-    deadline = time.monotonic() + PORTS_LIMIT_S
+    if (pid := served_by(settings.home)) is not None:
+        raise AlreadyRunning(f"{settings.home} is served by process {pid}", "stop that first: kill it with SIGTERM")
+    serve, was_killed = settings.serve, (settings.home / SUPERVISOR_PID).exists()
+    deadline = time.monotonic() + (PORTS_LIMIT_S if was_killed else 0)
+    (settings.home / SUPERVISOR_PID).unlink(missing_ok=True)
     for key in ("page_port", "mlflow_port", "prefect_port"):
         while True:
             try:
@@ -82,10 +88,6 @@ def _require_alone(settings: Settings) -> None:
                 time.sleep(0.5)
 
 
-def _pid_file(settings: Settings) -> Path:
-    return settings.home / "serve" / "supervisord.pid"
-
-
 def _write_config(settings: Settings) -> Path:
     """What supervisord runs: each part as `fortnight serve PART`, begun again whenever it ends, stopped with all it has started."""
     folder = private_folder(settings.home, "serve")
@@ -95,7 +97,7 @@ def _write_config(settings: Settings) -> Path:
         "logfile": str(folder / "supervisord.log"),
         "logfile_maxbytes": "5MB",
         "logfile_backups": "1",
-        "pidfile": str(_pid_file(settings)),
+        "pidfile": str(settings.home / SUPERVISOR_PID),
         "childlogdir": str(folder),
         "umask": "077",
         "silent": "true",

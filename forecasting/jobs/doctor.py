@@ -55,7 +55,10 @@ def examine(settings: Settings, series_ids: Collection[str], now: datetime, prog
                 except FortnightError as error:
                     checks.append(Check(f"{given.id}: {given.source}", passed=False, told=str(error), seconds=0.0))
                     continue
-                checks += [_try(f"{feed.primary.series_id}: {feed.primary.source}", partial(_feed, feed, now)) for feed in feeds]
+                checks += [
+                    _try(f"{feed.primary.series_id}: {feed.primary.source}", partial(_feed, feed, now, settings.ingest.stale_hours))
+                    for feed in feeds
+                ]
     except StoreError as error:
         checks.append(Check("database", passed=False, told=str(error), seconds=0.0))
     return checks
@@ -104,7 +107,7 @@ def _mlflow(service: Service) -> str:
     return told
 
 
-def _feed(feed: Feed, now: datetime) -> str:
+def _feed(feed: Feed, now: datetime, stale_hours: float) -> str:
     newest, rows = None, 0
     for batch in feed.source.read(feed.primary, now - ASKED, now):
         if batch.quantity is feed.primary.quantity and len(batch.readings):
@@ -114,4 +117,8 @@ def _feed(feed: Feed, now: datetime) -> str:
             newest = max(filter(None, (newest, starts.max())), default=None)
     if newest is None:
         raise SourceError("it answers, but has no readings", "look at the feed, or at the options of the series")
+    behind = now - newest - feed.primary.interval - feed.primary.publication_delay
+    if behind > timedelta(hours=stale_hours):
+        hours = behind / timedelta(hours=1)
+        raise SourceError(f"it answers, but has nothing newer than {newest:%F %H:%M}Z, {hours:.0f} h overdue", "ask its owner")
     return f"{rows:,} readings of the last {ASKED.days} days, newest {newest:%F %H:%M}Z"

@@ -22,8 +22,12 @@ def last_due(now: datetime, zone: ZoneInfo, at: Sequence[time]) -> datetime:
 
 
 def scheduled(service: Service) -> list[SeriesSettings]:
-    """The series that a daily run without arguments is about."""
-    return choose_series(service.settings)
+    """The series that a daily run without arguments is about; not the simulated one beside readings of something else."""
+    chosen = choose_series(service.settings)
+    stored = service.store.readings.stored_ids()
+    if service.settings.describes_series or not stored:
+        return chosen
+    return [given for given in chosen if given.id in stored]
 
 
 def undone(service: Service, given: SeriesSettings) -> datetime | None:

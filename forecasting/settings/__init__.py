@@ -248,6 +248,11 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def describes_series(self) -> bool:
+        """Whether there are series of the user's own."""
+        return self.series != (SIMULATED, VICTORIA)
+
+    @property
     def known_series(self) -> tuple[SeriesSettings, ...]:
         """The series of the settings, and the built-in ones whose ids they do not use."""
         taken = {given.id for given in self.series}
@@ -308,7 +313,8 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         key = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise SettingsError(f"setting {key}: {first['msg']}", f"correct it in {config_file()} or the environment") from None
+        told = "there is no such key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"setting {key}: {told}", f"correct it in {config_file()} or the environment") from None
     except MalformedVariable as error:
         raise SettingsError(f"{error}", "write it as JSON") from None
     except ValueError as error:

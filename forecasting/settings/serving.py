@@ -4,8 +4,9 @@ from datetime import time
 from ipaddress import ip_address
 from typing import Annotated
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
+from forecasting.errors import SettingsError
 from forecasting.settings.section import Section
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -41,21 +42,32 @@ class ServeSettings(Section):
     mlflow_hosts: tuple[str, ...] = ()
     """Names by which MLflow is asked beyond loopback, such as mlflow.example.org; it refuses others."""
 
+    @field_validator("host")
+    @classmethod
+    def is_an_address(cls, value: str) -> str:
+        try:
+            return value if value == LOCAL else str(ip_address(value))
+        except ValueError:
+            raise ValueError(f"{value!r} is no address; write one such as 127.0.0.1 or 0.0.0.0") from None
+
     @property
     def is_local(self) -> bool:
         """Whether it is reached from this machine only."""
         return self.host == LOCAL or ip_address(self.host).is_loopback
 
-    @model_validator(mode="after")
-    def listens_safely(self) -> "ServeSettings":
-        try:
-            is_local = self.is_local
-        except ValueError:
-            raise ValueError(f"host {self.host!r} is no address; write one such as 127.0.0.1 or 0.0.0.0") from None
-        if not is_local and self.password is None:
-            raise ValueError(
-                f"host {self.host} can be reached from other machines: set FORTNIGHT_SERVE__PASSWORD, or listen on 127.0.0.1"
+    def require_password(self) -> None:
+        """Before anything listens.
+
+        Raises:
+            SettingsError: it could be reached from other machines, and nobody would have to log in.
+        """
+        if not self.is_local and self.password is None:
+            raise SettingsError(
+                f"host {self.host} can be reached from other machines", "set FORTNIGHT_SERVE__PASSWORD, or listen on 127.0.0.1"
             )
+
+    @model_validator(mode="after")
+    def makes_sense(self) -> "ServeSettings":
         if self.password is not None and len(self.password.get_secret_value()) < LEAST_PASSWORD:
             raise ValueError(f"the password has fewer than {LEAST_PASSWORD} characters")
         if ":" in self.user or not self.user:

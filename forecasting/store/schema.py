@@ -94,6 +94,7 @@ def migrate(connection: Connection, dsn: str) -> list[Step]:
     done: list[Step] = []
     if _is_current(connection):
         return done
+    before = current(connection)
     try:
         _ensure_lock_table(connection)
         with connection.transaction():
@@ -107,6 +108,8 @@ def migrate(connection: Connection, dsn: str) -> list[Step]:
         raise StoreError(f"another process has been migrating for {LOCK_TIMEOUT}", "see what holds it, then run again") from None
     except psycopg.errors.InsufficientPrivilege as error:
         raise _not_allowed(error) from None
+    if done and before is not None:
+        logger.warning("the database was at schema %s and is at %s now", before, done[-1].revision)
     return done
 
 
