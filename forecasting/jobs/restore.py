@@ -119,7 +119,10 @@ def _require_room(settings: Settings, url: str, manifest: Manifest, *, goes_on: 
         if is_there := dumps.holds_schema(connection):
             counted = dumps.count_rows(connection)
             if not (goes_on and all(counted.get(name) == rows for name, rows in manifest.rows.items())):
-                remedy = f"restore into an empty one; if nothing in it is needed: fortnight psql -- -c '{dumps.DROP}'"
+                remedy = (
+                    "restore beside it: set another FORTNIGHT_HOME, or FORTNIGHT_DATABASE_URL of an empty database; only if another "
+                    f"command has just made it and nothing in it is needed: fortnight psql -- -c '{dumps.DROP}'"
+                )
                 raise BackupError(f"{describe(url)} holds a fortnight schema with {sum(counted.values()):,} rows", remedy)
     if manifest.has_mlflow and not goes_on:
         from forecasting.registry import files
