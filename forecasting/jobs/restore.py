@@ -120,8 +120,8 @@ def _require_room(settings: Settings, url: str, manifest: Manifest, *, goes_on: 
             counted = dumps.count_rows(connection)
             if not (goes_on and all(counted.get(name) == rows for name, rows in manifest.rows.items())):
                 remedy = (
-                    "restore beside it: set another FORTNIGHT_HOME, or FORTNIGHT_DATABASE_URL of an empty database; only if another "
-                    f"command has just made it and nothing in it is needed: fortnight psql -- -c '{dumps.DROP}'"
+                    "restore beside it: set another FORTNIGHT_HOME, or FORTNIGHT_DATABASE_URL of an empty database; if another "
+                    f"command has only just made it: fortnight psql -- -c '{dumps.DROP}'"
                 )
                 raise BackupError(f"{describe(url)} holds a fortnight schema with {sum(counted.values()):,} rows", remedy)
     if manifest.has_mlflow and not goes_on:
