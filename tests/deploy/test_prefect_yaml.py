@@ -77,6 +77,7 @@ def test_a_deployment_is_due_at_six_on_the_local_clock_and_runs_once_at_a_time(p
     assert [f"{time.astimezone(UTC):%Y-%m-%dT%H}" for time in times] == hours
 
 
+@pytest.mark.costly
 def test_a_worker_of_the_pool_makes_a_forecast(pool: str, settings: Settings, store: Store) -> None:
     from prefect import get_client
 

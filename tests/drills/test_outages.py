@@ -9,12 +9,12 @@ from forecasting.drills.story import LIMIT_S, Story
 from forecasting.drills.workshop import Workshop
 from tests.conftest import need as skip_unless
 
-NAMES = (
-    "weather-down", "late-data", "feed-down", "bad-series", "clock-wrong", "mlflow-down", "prefect-down", "schedule-stops",
-)  # fmt: skip
+NAMES = ("weather-down", "bad-series", "clock-wrong", "mlflow-down", "prefect-down", "schedule-stops")
+ALSO = [pytest.param(name, marks=pytest.mark.costly) for name in ("late-data", "feed-down")]
+"""What they show, `tests/journey/test_tiers.py` shows too."""
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *ALSO])
 def test_what_is_promised_holds(workshop: Workshop, name: str) -> None:
     outcome = play(name, DRILLS[name], workshop)
     skip_unless(outcome.played, outcome.told)

@@ -359,6 +359,7 @@ def test_an_alias_that_moved_during_the_backup_goes_back_to_what_postgres_knows(
         assert store.versions.reigning() == {MODEL: Registry(folder, None).champion(MODEL)}
 
 
+@pytest.mark.costly
 def test_a_daily_run_goes_on_after_a_restore_and_backups_beside_it_are_whole(
     second: Path, shelf: Path, folder: Path, settings_of: Callable[..., Settings]
 ) -> None:

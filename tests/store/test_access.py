@@ -45,7 +45,7 @@ class Guarded:
         return make_conninfo(self.owner, user=f"the_{name}", password=SECRETS[name])
 
 
-@pytest.fixture(scope="module", params=["distribution", "embedded"])
+@pytest.fixture(scope="module", params=["distribution", pytest.param("embedded", marks=pytest.mark.costly)])
 def guarded(request: pytest.FixtureRequest) -> Iterator[Guarded]:
     home = Path(tempfile.mkdtemp(prefix="fn-"))
     binaries = find_postgres_binaries() if request.param == "distribution" else embedded.BINARIES

@@ -14,6 +14,8 @@ FIRING = Episode(
     finding(score=2.5, mlflow_run_id="run", picture="p.png", remedy="ask"), State.FIRING, START, START, START, START, told="firing"
 )
 
+pytestmark = pytest.mark.one_server
+
 
 @pytest.fixture
 def alert_id(store: Store) -> int:

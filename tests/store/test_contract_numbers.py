@@ -12,6 +12,8 @@ from tests.conftest import Server, database
 from tests.store.builders import HALF_HOUR
 from tests.store.contract_world import LEADS, World, ask, build, daily, midnight
 
+pytestmark = pytest.mark.one_server
+
 HOUR = timedelta(hours=1)
 
 

@@ -13,6 +13,8 @@ from tests.conftest import Server, database
 from tests.store.builders import series
 from tests.store.contract_world import LEADS, World, ask, build, midnight, publish_issue
 
+pytestmark = pytest.mark.one_server
+
 BEFORE = datetime(2015, 1, 1, tzinfo=UTC)
 KEPT_LEADS = (1, 2, 7, 14)
 

@@ -2,7 +2,11 @@
 
 from collections import defaultdict
 
+import pytest
+
 from forecasting.store import Store
+
+pytestmark = pytest.mark.one_server
 
 GRANTS = """
     SELECT n.nspname || '.' || c.relname, p.privilege_type, NULL

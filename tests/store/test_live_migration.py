@@ -15,6 +15,8 @@ from forecasting.store import Store, migrations, schema, upgrading
 from forecasting.store.database import connect
 from tests.store.world_of_before import fill
 
+pytestmark = pytest.mark.one_server
+
 LOCK_WAIT_S = 0.4
 PATIENCE_S = 2.0
 """Beyond the wait for a lock: the migrations themselves, and a busy machine."""

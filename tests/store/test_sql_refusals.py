@@ -16,6 +16,8 @@ from tests.conftest import Server
 from tests.store.builders import START, at, series
 from tests.store.meter import METER, QUERY, Ask, asking, values
 
+pytestmark = pytest.mark.one_server
+
 
 @pytest.fixture
 def ask(empty_dsn: str, monkeypatch: pytest.MonkeyPatch) -> Ask:

@@ -19,6 +19,8 @@ from forecasting.store.database import connect
 from tests.store.builders import START, at, series
 from tests.store.meter import QUERY, Ask, asking, rejected, values
 
+pytestmark = pytest.mark.one_server
+
 
 @pytest.fixture
 def ask(empty_dsn: str, monkeypatch: pytest.MonkeyPatch) -> Ask:

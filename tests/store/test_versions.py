@@ -9,6 +9,8 @@ import pytest
 from forecasting.store import Store
 from tests.store.builders import START, add_version, new_version, score_row, series
 
+pytestmark = pytest.mark.one_server
+
 DAY = timedelta(days=1)
 
 
