@@ -116,6 +116,7 @@ def ours(part: Part, fitted: Windows, held_out: Windows, epochs: int) -> tutoria
     return run
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.family)
 def test_training_beside_the_loop_of_the_tutorial(part: Part, history: History, tell: Print) -> None:
     fitted, held_out = windows(part, history)

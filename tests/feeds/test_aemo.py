@@ -333,7 +333,7 @@ def test_the_address_has_month_and_region(httpserver: HTTPServer, web: Web) -> N
 # Anything at all
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["NSW1", "VIC1"]), st.datetimes(), st.text(max_size=9), st.sampled_from(["TRADE", ""])),

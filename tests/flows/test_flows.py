@@ -48,6 +48,7 @@ def test_daily_twice_makes_one_forecast_and_one_version_of_each_candidate(store:
     assert f"{rows[0].readings_as_of:%F %H:%M}" == "2024-02-29 13:00"
 
 
+@pytest.mark.costly
 def test_steps_by_themselves_end_where_daily_does(store: Store) -> None:
     from flows.daily import FLOWS
 

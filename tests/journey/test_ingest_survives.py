@@ -14,7 +14,7 @@ from forecasting.store import embedded
 from tests.minutes import describe_minutes, write_minutes
 
 ROWS = int(os.environ.get("KILLED_ROWS", "100000"))
-KILLS = int(os.environ.get("KILLS", "6"))
+KILLS = int(os.environ.get("KILLS", "3"))
 
 
 def stored(dsn: str) -> tuple[int, int, int]:

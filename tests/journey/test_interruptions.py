@@ -29,7 +29,7 @@ def test_of_two_runs_at_once_one_works_and_the_other_says_so(folder: Path) -> No
     assert state_of(folder) == ONE_DAY
 
 
-@pytest.mark.parametrize("module", ["forecasting.cli", "flows"])
+@pytest.mark.parametrize("module", ["forecasting.cli", pytest.param("flows", marks=pytest.mark.costly)])
 def test_ctrl_c_ends_a_run_with_one_line(folder: Path, module: str) -> None:
     """As a terminal sends it: to the whole process group, so Prefect's temporary server gets it too."""
     command = [sys.executable, "-m", module, *DAILY]

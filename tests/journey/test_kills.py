@@ -14,7 +14,7 @@ import psycopg
 from forecasting.store import Store
 from tests.store.builders import add_version, new_version, series
 
-KILLS = int(os.environ.get("KILLS", "8"))
+KILLS = int(os.environ.get("KILLS", "4"))
 PUBLISH_FOR_EVER = """
 import sys
 from datetime import timedelta

@@ -13,7 +13,7 @@ from tests.conftest import Server
 from tests.store.builders import HALF_HOUR, START, at, merge, series
 
 INTERVALS, MOMENTS = 6, 12
-CASES = {"embedded": 1000, "tcp": 100}
+CASES = 150
 numbers = itertools.count()
 
 
@@ -63,7 +63,7 @@ def known(store: Store, of: Series, moment: int) -> dict[int, float]:
 
 @pytest.mark.one_server
 def test_any_order_of_arrival_ends_in_the_same_answers(store: Store, server: Server) -> None:
-    @settings(max_examples=CASES[server.kind], deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=CASES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(deliveries())
     def check(arrived: list[Delivery]) -> None:
         own = replace(series(), series_id=f"case-{next(numbers)}")
