@@ -17,7 +17,7 @@ from forecasting.jobs import STARTED_BY
 from forecasting.settings import ServeSettings, Settings
 
 PR_SET_PDEATHSIG = 1
-CARETAKER_S = 60.0
+CARETAKER_S, STEP_S = 60.0, 2.0
 POSTGRES_S = 5.0
 Command = tuple[list[str], dict[str, str]]
 
@@ -149,7 +149,15 @@ def caretaker(settings: Settings) -> None:
                 keeper.look_after(service)
         except FortnightError as error:
             complain(error)
-        stopped.wait(CARETAKER_S)
+        _pause(stopped, running)
+
+
+def _pause(stopped: Event, running: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Until the next look: a minute, or less where a run that was begun here ends before."""
+    busy = [process for process in running if process.poll() is None]
+    for _ in range(int(CARETAKER_S / STEP_S)):
+        if stopped.wait(STEP_S) or any(process.poll() is not None for process in busy):
+            return
 
 
 def page(settings: Settings) -> None:

@@ -15,7 +15,7 @@ from forecasting.drills.workshop import Workshop
 from forecasting.errors import SettingsError
 from tests.conftest import need
 
-KILLS = 3
+KILLS = 2
 
 
 @pytest.mark.parametrize("name", ["postgres-restarted", "disk-full", "killed", "reboot"])

@@ -15,6 +15,7 @@ import pytest
 from forecasting.errors import SourceError
 from forecasting.store import NewRun, Store
 
+pytestmark = pytest.mark.one_server
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
 AT_ONCE = timedelta(0)
 HOLD = """
@@ -22,8 +23,6 @@ import sys, time
 from uuid import UUID
 from datetime import datetime, UTC
 from forecasting.store import NewRun, Store
-
-pytestmark = pytest.mark.one_server
 with Store(sys.argv[1]) as store, store.recorded(NewRun(UUID(sys.argv[2]), "hand", "here", 1)):
     store.runs.begin_step(UUID(sys.argv[2]), "retrain", "vic", datetime(2024, 3, 1, tzinfo=UTC))
     print("begun", flush=True)

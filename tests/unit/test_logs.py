@@ -6,13 +6,14 @@ import sys
 
 import pytest
 from rich.console import Console
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bound_contextvars, clear_contextvars
 
 from forecasting import logs
 
 
 def configure(monkeypatch: pytest.MonkeyPatch, form: logs.LogFormat) -> None:
-    """As in a process of its own: without the handlers of pytest."""
+    """As in a process of its own: without the handlers of pytest, and with nothing bound."""
+    clear_contextvars()
     monkeypatch.setattr(logging.getLogger(), "handlers", [])
     monkeypatch.setattr(logging.getLogger(), "level", logging.WARNING)
     logs.configure(form, Console(file=sys.stderr))
