@@ -1,5 +1,6 @@
 """Composition root: settings become the parts that jobs work with, opened and closed in one place."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Collection, Iterator, Sequence
@@ -23,6 +24,10 @@ from forecasting.store.database import explained
 
 if TYPE_CHECKING:
     from forecasting.registry import Registry
+
+
+SERVED = "FORTNIGHT_SERVED"
+"""Environment variable of the parts of `fortnight serve`."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +126,8 @@ def database_url(settings: Settings) -> str:
         return settings.database_url.get_secret_value()
     from forecasting.store import embedded
 
+    if os.environ.get(SERVED):  # started by a part of its own: a part that dies late must not bring it back
+        return embedded.await_running(settings.home)
     return embedded.ensure_running(settings.home)
 
 

@@ -132,5 +132,6 @@ def _supervise(config: Path, settings: Settings) -> NoReturn:
         os.set_inheritable(1, True)
     environment = {} if err.is_terminal else {"FORTNIGHT_LOG_FORMAT": os.environ.get("FORTNIGHT_LOG_FORMAT", "json")}
     become(
-        [sys.executable, "-m", "supervisor.supervisord", "-c", str(config)], {**environment, "FORTNIGHT_HOME": str(settings.home)}
+        [sys.executable, "-m", "supervisor.supervisord", "-c", str(config)],
+        {**environment, "FORTNIGHT_HOME": str(settings.home), "FORTNIGHT_SERVED": "1"},
     )

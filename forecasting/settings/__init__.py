@@ -289,7 +289,7 @@ class Settings(BaseSettings):
         }
 
 
-OUTSIDE = {"config", "secrets", "new_password", "started_by"}
+OUTSIDE = {"config", "secrets", "new_password", "started_by", "served"}
 """Variables of ours that are no settings."""
 
 

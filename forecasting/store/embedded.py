@@ -64,6 +64,21 @@ def ensure_running(home: Path) -> str:
     return make_conninfo(user=SUPERUSER, dbname=DATABASE, host=str(data))
 
 
+def await_running(home: Path) -> str:
+    """The DSN of a server that somebody else starts and stops.
+
+    Raises:
+        StoreError: it does not answer in time.
+    """
+    data = home / "postgres"
+    deadline = time.monotonic() + START_LIMIT_S
+    while _call("pg_isready", "-q", "-h", str(data), account=None).returncode != 0:
+        if time.monotonic() > deadline:
+            raise StoreError(f"Postgres in {data} does not answer", "see the part postgres of fortnight serve, or server.log there")
+        time.sleep(0.2)
+    return make_conninfo(user=SUPERUSER, dbname=DATABASE, host=str(data))
+
+
 def stop(home: Path, mode: Literal["fast", "immediate"] = "fast") -> bool:
     """Stop the server of a state folder; False where none runs. Stopped immediately, it repairs itself at the next start."""
     if not is_running(home):
