@@ -1,6 +1,6 @@
 """Daily runs of many series, all started at once: RUNS_AT_ONCE=20 python -m pytest tests/benchmarks/test_many_series.py -s
 
-2 cores: 20 runs for 20 series of a year, 2 candidates each: RESULT
+2 cores: 20 runs for 20 series of a year, 2 candidates each: 181 s, 20 issues, 40 versions, beside other work
 """
 
 import json
