@@ -155,25 +155,28 @@ def test_of_late_runs_the_first_does_all_and_the_others_find_nothing_to_do(store
 
 
 def test_runs_that_prefect_lost_sight_of_are_ended(store: Store, client: "SyncPrefectClient") -> None:
-    """One died in the middle, one never began to work, one works still."""
+    """One died in the middle, one never began to work, one works still; and one is somebody else's."""
     from prefect.states import Running
 
+    from flows.daily import daily
     from flows.worker import LOST, reap
 
-    died, never, works = (scheduled_for(client, datetime.now(UTC)) for _ in range(3))
-    for run in (died, never, works):
+    died, works, foreign = (scheduled_for(client, datetime.now(UTC)) for _ in range(3))
+    deployment = client.create_deployment(client.create_flow(daily), name="daily here")
+    never = client.create_flow_run_from_deployment(deployment)
+    for run in (died, never, works, foreign):
         client.set_flow_run_state(run.id, Running(), force=True)
     an_hour_ago = (
         "INSERT INTO fortnight.run (run_id, started_by, host, pid, started_at) SELECT %s, 'flow', 'x', 1, now() - interval '1h'"
     )
     store.connection.execute(an_hour_ago, (died.id,))
     with store.recorded(NewRun(works.id, "flow", "here", 2)):
-        assert reap(client, datetime.now(UTC)) == [], "its death has only just been noticed"
+        assert reap(client, ["daily here"], datetime.now(UTC)) == [], "its death has only just been noticed"
         store.connection.execute("UPDATE fortnight.run SET ended_at = ended_at - interval '1h' WHERE outcome = 'died'")
-        ended = reap(client, datetime.now(UTC) + 2 * LOST)
-    assert ({died.id, never.id} <= set(ended), works.id in ended) == (True, False)
-    names = [client.read_flow_run(run.id).state_name for run in (died, never, works)]
-    assert names == ["Crashed", "Crashed", "Running"]
+        assert reap(client, ["daily there"], datetime.now(UTC) + 2 * LOST) == [died.id]
+        assert reap(client, ["daily here"], datetime.now(UTC) + 2 * LOST) == [never.id]
+    names = [client.read_flow_run(run.id).state_name for run in (died, never, works, foreign)]
+    assert names == ["Crashed", "Crashed", "Running", "Running"]
 
 
 def test_a_run_leaves_its_forecast_and_tables_to_look_at(client: "SyncPrefectClient") -> None:
