@@ -17,8 +17,9 @@ Result = TypeVar("Result")
 
 
 def begun(service: Service, started_by: str) -> AbstractContextManager[Ending]:
-    """Write the run of a service down, until the block ends."""
+    """Write the run of a service down, until the block ends; and the end of runs that died before, which nobody else may tell."""
     assert service.run_id is not None
+    service.store.runs.bury()
     return service.store.recorded(NewRun(service.run_id, started_by, socket.gethostname(), os.getpid()))
 
 
