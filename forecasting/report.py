@@ -84,7 +84,8 @@ def show_status(console: Console, found: Sequence[Status]) -> None:
     """One line a stored quantity, how fresh and how complete; below it what is wrong."""
     table = Table(title=f"status at {found[0].now:%F %H:%M}Z", title_justify="left")
     for heading in ("", "series", "newest reading", "behind", "missing", "quarantined", "forecast from"):
-        table.add_column(heading, justify="right" if heading in ("behind", "missing", "quarantined") else "left")
+        numbers = heading in ("behind", "missing", "quarantined")
+        table.add_column(heading, justify="right" if numbers else "left", overflow="fold")  # no id is cut, however narrow it is
     for each in found:
         state = each.state
         table.add_row(
