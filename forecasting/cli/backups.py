@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from forecasting.cli.running import out, progress_shown
+from forecasting.cli.servers import require_unserved
 from forecasting.settings import load_settings
 
 
@@ -35,7 +36,9 @@ def restore(file: Annotated[Path, typer.Argument(help="A backup.", show_default=
     """
     from forecasting.jobs.restore import restore as job
 
+    settings = load_settings()
+    require_unserved(settings.home)
     with progress_shown() as report:
-        done = job(load_settings(), file, report)
+        done = job(settings, file, report)
     for line in done.lines():
         out.print(line, highlight=False, soft_wrap=True)

@@ -77,10 +77,15 @@ def stop() -> None:
     from forecasting.store import embedded
 
     home = load_settings().home
-    if (pid := served_by(home)) is not None:
-        raise AlreadyRunning(f"{home} is served by process {pid}, Postgres with it", f"stop that: kill -TERM {pid}")
+    require_unserved(home)
     stopped = embedded.stop(home)
     out.print("Postgres stopped" if stopped else "no embedded Postgres is running", highlight=False)
+
+
+def require_unserved(home: Path) -> None:
+    """Raises: AlreadyRunning: a `fortnight serve` works on this state folder."""
+    if (pid := served_by(home)) is not None:
+        raise AlreadyRunning(f"{home} is served by process {pid}", f"stop that first: kill -TERM {pid}")
 
 
 def served_by(home: Path) -> int | None:

@@ -14,8 +14,8 @@ import typer
 
 from forecasting.cli.parts import PARTS, die_with_parent
 from forecasting.cli.running import become, err, log_to_terminal
-from forecasting.cli.servers import SUPERVISOR_PID, require_free, served_by
-from forecasting.errors import AlreadyRunning, SettingsError
+from forecasting.cli.servers import SUPERVISOR_PID, require_free, require_unserved
+from forecasting.errors import SettingsError
 from forecasting.folders import private_folder
 from forecasting.settings import Settings, load_settings
 from forecasting.settings.file import config_file
@@ -72,8 +72,7 @@ def _require_alone(settings: Settings) -> None:
         AlreadyRunning: another one serves this state folder.
         SettingsError: a port is taken.
     """
-    if (pid := served_by(settings.home)) is not None:
-        raise AlreadyRunning(f"{settings.home} is served by process {pid}", "stop that first: kill it with SIGTERM")
+    require_unserved(settings.home)
     serve, was_killed = settings.serve, (settings.home / SUPERVISOR_PID).exists()
     deadline = time.monotonic() + (PORTS_LIMIT_S if was_killed else 0)
     (settings.home / SUPERVISOR_PID).unlink(missing_ok=True)
