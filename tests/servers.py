@@ -1,4 +1,4 @@
-"""A PostgreSQL server from the distribution, on TCP, with passwords."""
+"""Servers under test: a PostgreSQL of the distribution, on TCP, with passwords; and what starting any of them needs."""
 
 import os
 import pwd
@@ -8,15 +8,17 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import psycopg
+import requests
 from psycopg.conninfo import make_conninfo
 
 from forecasting.cli.parts import die_with_parent
 
 OWNER = "migrator"
+ANSWER_LIMIT_S = 180
 START_LIMIT_S = 60
 
 
@@ -52,9 +54,7 @@ def run_tcp_server(binaries: Path, home: Path, password: str) -> Iterator[str]:
 
     initialised = ["-D", str(data), "-U", "postgres", "--auth=scram-sha-256", f"--pwfile={secret}", "--no-sync"]
     assert begin("initdb", *initialised).wait() == 0
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(free_ports(1)[0])
     # A worker of autovacuum would keep the owner from dropping a test's database.
     options = ["-h", "127.0.0.1", "-p", port, "-k", str(home), "-c", "fsync=off", "-c", "autovacuum=off"]
     with log.open("ab") as written:
@@ -82,3 +82,24 @@ def _first_connection(dsn: str, server: "subprocess.Popen[bytes]") -> "psycopg.C
             if server.poll() is not None or time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
+
+
+def await_health(process: "subprocess.Popen[bytes]", url: str) -> None:
+    """Wait until a server of ours answers, as the health check of compose asks: without a password."""
+    deadline = time.monotonic() + ANSWER_LIMIT_S
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "it ended"
+        with suppress(requests.RequestException):
+            if requests.get(url, timeout=8).ok:
+                return
+        time.sleep(0.3)
+    raise AssertionError(f"{url} does not answer")
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on, all of them different."""
+    with ExitStack() as probes:
+        found = [probes.enter_context(socket.socket()) for _ in range(count)]
+        for probe in found:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in found]

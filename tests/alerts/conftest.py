@@ -1,6 +1,5 @@
 """Receivers on loopback: a mail server that keeps what it gets, and a webhook."""
 
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -10,6 +9,8 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from pytest_httpserver import HTTPServer
+
+from tests.servers import free_ports
 
 
 @dataclass
@@ -33,9 +34,7 @@ class Mailbox:
 def mailbox() -> Iterator[Mailbox]:
     """A real SMTP server."""
     box = Mailbox()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     controller = Controller(box, hostname="127.0.0.1", port=port)
     controller.start()
     box.url = f"mailto://127.0.0.1:{port}?from=fortnight@example.org&to=ops@example.org&mode=insecure"

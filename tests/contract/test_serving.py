@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -27,6 +26,7 @@ from forecasting.serving import readings_of
 from forecasting.training import repeatable
 from tests.conftest import CHECKOUT
 from tests.contract.test_registry import LEARNT, TAGS
+from tests.servers import free_ports
 from tests.unit.builders import QUICK, SMALL, make_forecaster, make_layout, untold, validation_origins, weathered
 
 HISTORY = weathered(200, slots=24)
@@ -104,9 +104,7 @@ def registration(empty_mlflow: Path, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture
 def address(registration: Registration) -> Iterator[str]:
     """Where `mlflow models serve` answers for the network with attention."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local", "--host", "127.0.0.1"]
     environment = {
         **os.environ,

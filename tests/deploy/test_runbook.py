@@ -6,7 +6,6 @@ import os
 import re
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -31,7 +30,7 @@ from forecasting.store import embedded
 from tests.conftest import CHECKOUT, need
 from tests.deploy.runbook import BLOCKS, HERE, PLACEHOLDER, Block
 from tests.journey.commands import QUICK
-from tests.servers import find_postgres_binaries, run_tcp_server
+from tests.servers import find_postgres_binaries, free_ports, run_tcp_server
 
 SERIES = "simulated"
 EXPECTED = {
@@ -117,9 +116,7 @@ def world(empty_mlflow: Path) -> Iterator[World]:
     (binary := beside / "bin").mkdir()
     (binary / "fortnight").write_text(COMMAND.format(python=sys.executable, called=beside / "called"))
     (binary / "fortnight").chmod(0o755)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     environment = {
         **QUICK,
         "FORTNIGHT_MODEL__CANDIDATES": '["weekly_naive", "same_weekday_mean"]',

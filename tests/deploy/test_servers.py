@@ -2,10 +2,8 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 
 import psutil
@@ -14,8 +12,8 @@ import pytest
 import requests
 
 from tests.deploy.conftest import Deployed
+from tests.servers import await_health, free_ports
 
-START_LIMIT_S = 150
 HEALTH = {"mlflow": "/health", "prefect": "/api/health"}
 GUARDED = {"mlflow": "/api/2.0/mlflow/experiments/get?experiment_id=0", "prefect": "/api/admin/version"}
 
@@ -28,9 +26,7 @@ def addresses(deployed: Deployed, tmp_path_factory: pytest.TempPathFactory) -> I
         secrets = tmp_path_factory.mktemp(name)
         for wanted in (f"fortnight_serve__{name}_database_url", "fortnight_serve__password"):
             (secrets / wanted).write_text(deployed.secret(wanted))
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        (port,) = free_ports(1)
         environment = {
             "FORTNIGHT_HOME": str(tmp_path_factory.mktemp("home")),
             "FORTNIGHT_SECRETS": str(secrets),
@@ -48,19 +44,6 @@ def addresses(deployed: Deployed, tmp_path_factory: pytest.TempPathFactory) -> I
             os.killpg(process.pid, signal.SIGTERM)
         for process in processes:
             process.wait(60)
-
-
-def await_health(process: subprocess.Popen[bytes], url: str) -> None:
-    """As the health check of compose asks: without a password."""
-    began = time.monotonic()
-    while time.monotonic() - began < START_LIMIT_S:
-        assert process.poll() is None, "it ended"
-        try:
-            if requests.get(url, timeout=8).ok:
-                return
-        except requests.RequestException:
-            time.sleep(0.5)
-    pytest.fail(f"{url} does not answer")
 
 
 @pytest.mark.parametrize("name", HEALTH)

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,20 +23,11 @@ from werkzeug import Request, Response
 
 from forecasting.store import embedded
 from tests.journey.commands import environment, fortnight
+from tests.servers import free_ports
 
 PATIENCE_S = 150
 GONE_S = 60
 COMMAND = [sys.executable, "-m", "forecasting.cli", "serve"]
-
-
-def free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 def wait_until(condition: Callable[[], object], what: str, limit_s: float = PATIENCE_S) -> None:

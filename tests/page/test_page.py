@@ -17,6 +17,7 @@ from forecasting.settings import Settings, load_settings
 from forecasting.store import Store, embedded
 from forecasting.store.reader import Reader
 from tests.page.world import HOSTILE, MESSAGE, NOW, Seen, get, served, wait_for
+from tests.servers import free_ports
 from tests.store.contract_world import ask
 from tests.store.test_access import DENIED
 
@@ -173,11 +174,7 @@ def test_postgres_goes_away_and_comes_back(folder: Path, page_settings: Settings
 
 
 def test_the_process_is_small_and_ends_when_told(seen: Seen, page_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     monkeypatch.setenv("FORTNIGHT_HOME", str(page_settings.home))
     monkeypatch.setenv("FORTNIGHT_DATABASE_URL", seen.reader)
     monkeypatch.setenv("FORTNIGHT_SERVE__PAGE_PORT", str(port))

@@ -4,12 +4,10 @@ import json
 import os
 import re
 import shutil
-import socket
 import stat
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -27,8 +25,8 @@ from forecasting.registry import Registry
 from forecasting.settings import load_settings
 from tests.security.mlflow_routes import OLD_PASSWORD, OLD_USER
 from tests.security.telltale import encoded
+from tests.servers import await_health, free_ports
 
-START_LIMIT_S = 180
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - what this is about
 USER, PASSWORD = "fortnight", "correct horse: battery/staple%"
 LOGIN = (USER, PASSWORD)
@@ -68,17 +66,10 @@ def variables(home: Path, mlflow_port: int, prefect_port: int) -> dict[str, str]
     }
 
 
-def free_ports() -> list[int]:
-    with socket.socket() as one, socket.socket() as other:
-        for probe in (one, other):
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in (one, other)]
-
-
 @pytest.fixture(scope="module")
 def served(empty_mlflow: Path) -> Iterator[Served]:
     """On a state folder of before: open to all, and with an MLflow whose password was another one."""
-    home, ports = Path(tempfile.mkdtemp(prefix="fn-")), free_ports()
+    home, ports = Path(tempfile.mkdtemp(prefix="fn-")), free_ports(2)
     addresses = dict(zip(HEALTH, (f"http://127.0.0.1:{port}" for port in ports), strict=True))
     for name in ("serve", "mlflow", "prefect"):
         (home / name).mkdir()
@@ -102,18 +93,6 @@ def served(empty_mlflow: Path) -> Iterator[Served]:
         for process in processes.values():
             process.wait(60)
         shutil.rmtree(home)
-
-
-def await_health(process: "subprocess.Popen[bytes]", url: str) -> None:
-    began = time.monotonic()
-    while time.monotonic() - began < START_LIMIT_S:
-        assert process.poll() is None, "it ended"
-        try:
-            if requests.get(url, timeout=8).ok:
-                return
-        except requests.RequestException:
-            time.sleep(0.3)
-    pytest.fail(f"{url} does not answer")
 
 
 def statuses(address: str, routes: list[tuple[str, str]], login: tuple[str, str] | None = None) -> dict[str, int]:

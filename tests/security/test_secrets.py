@@ -5,7 +5,6 @@ import json
 import logging
 import os
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -42,7 +41,7 @@ from tests.conftest import need
 from tests.journey.commands import QUICK
 from tests.page.world import served
 from tests.security.telltale import CONTROL, MARK, ProcessList, encoded, forms, in_files, places, planted
-from tests.servers import find_postgres_binaries, run_tcp_server
+from tests.servers import find_postgres_binaries, free_ports, run_tcp_server
 
 SERIES = f"simulated-{CONTROL}"
 LIMIT_S = 240.0
@@ -104,12 +103,6 @@ time_zone = "Australia/Melbourne"
 source = "sql"
 options = {{ dsn_env = "OTHER_DSN", query = "SELECT %(since)s, 1.0, %(until)s" }}
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def echo(request: Request) -> Response:
@@ -208,7 +201,7 @@ def world(
 
 def planted_variables(login: dict[str, str | int | None], web: str) -> dict[str, str]:
     """A secret in every variable that may hold one."""
-    database, password, port = f"127.0.0.1:{login['port']}", planted("serve"), free_port()
+    database, password, port = f"127.0.0.1:{login['port']}", planted("serve"), free_ports(1)[0]
     hook = f"json://ops:{encoded(planted('hookuser'))}@{web}/hook?+X-Token={encoded(planted('token'))}"
     return {
         "FORTNIGHT_DATABASE_URL": f"postgresql://{login['user']}:{encoded(str(login['password']))}@{database}/fortnight",
