@@ -129,6 +129,7 @@ def test_the_schedule_is_on_the_local_clock(served: Served) -> None:
 
 def test_the_heartbeat_is_sent_while_all_is_well(served: Served) -> None:
     wait_until(lambda: served.pings, "a ping from the caretaker's next look")
+    assert set(served.pings) == {"/ping/secret-of-the-heartbeat"}
 
 
 def test_a_second_one_is_refused(served: Served) -> None:
