@@ -1,6 +1,7 @@
 """Real servers for every test: the embedded PostgreSQL, and one from the distribution with TCP and passwords."""
 
 import itertools
+import logging
 import os
 import secrets
 import shutil
@@ -14,6 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from structlog.contextvars import clear_contextvars
 
 from forecasting.registry import Registry
 from forecasting.settings import Settings, load_settings
@@ -24,12 +26,25 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 VICTORIA = CHECKOUT.parent / "shared" / "data" / "vic_elec.csv.gz"
 TEMPLATE = "fortnight_template"
 numbers = itertools.count()
+# Else werkzeug, serving a request between two tests, would make a handler of its own that outlives the stream it writes to.
+logging.getLogger("werkzeug").addHandler(logging.NullHandler())
 
 
 def need(present: object, what: str) -> None:
     """Skip a test whose means are missing here; where nothing may be skipped, fail it."""
     if not present:
         (pytest.fail if os.environ.get("TESTS_MUST_NOT_SKIP") else pytest.skip)(f"needs {what}")
+
+
+@pytest.fixture(autouse=True)
+def _own_log() -> Iterator[None]:
+    """What a command that runs in this process does to the log ends with its test."""
+    root = logging.getLogger()
+    before = list(root.handlers)
+    yield
+    for handler in [handler for handler in root.handlers if handler not in before]:
+        root.removeHandler(handler)
+    clear_contextvars()
 
 
 @pytest.fixture(scope="session")

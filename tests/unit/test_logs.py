@@ -6,14 +6,13 @@ import sys
 
 import pytest
 from rich.console import Console
-from structlog.contextvars import bound_contextvars, clear_contextvars
+from structlog.contextvars import bound_contextvars
 
 from forecasting import logs
 
 
 def configure(monkeypatch: pytest.MonkeyPatch, form: logs.LogFormat) -> None:
-    """As in a process of its own: without the handlers of pytest, and with nothing bound."""
-    clear_contextvars()
+    """As in a process of its own: without the handlers of pytest."""
     monkeypatch.setattr(logging.getLogger(), "handlers", [])
     monkeypatch.setattr(logging.getLogger(), "level", logging.WARNING)
     logs.configure(form, Console(file=sys.stderr))
